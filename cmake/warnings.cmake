@@ -1,0 +1,21 @@
+# One interface target that every target of ours links: warnings, hardening, sanitizers.
+add_library(perdure_options INTERFACE)
+target_compile_options(perdure_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -Werror=unused-result
+  -fno-omit-frame-pointer -fstack-protector-strong)
+target_compile_definitions(perdure_options INTERFACE PERDURE_VERSION="${PROJECT_VERSION}"
+  _FILE_OFFSET_BITS=64 _GNU_SOURCE $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>)
+target_link_options(perdure_options INTERFACE -Wl,-z,relro,-z,now)
+target_include_directories(perdure_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
+if(PERDURE_SANITIZE)
+  target_compile_options(perdure_options INTERFACE -fsanitize=${PERDURE_SANITIZE}
+    -fno-sanitize-recover=all)
+  target_link_options(perdure_options INTERFACE -fsanitize=${PERDURE_SANITIZE})
+endif()
+if(PERDURE_COVERAGE)
+  target_compile_options(perdure_options INTERFACE --coverage)
+  target_link_options(perdure_options INTERFACE --coverage)
+endif()
+if(PERDURE_FUZZ)
+  target_compile_options(perdure_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()

@@ -1,0 +1,108 @@
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <string>
+#include <thread>
+
+#include "base/bounded_queue.h"
+#include "base/clock.h"
+#include "base/hex.h"
+#include "base/id.h"
+#include "base/random.h"
+#include "base/secret.h"
+#include "base/task_group.h"
+#include "base/try.h"
+
+namespace perdure {
+namespace {
+
+Result<int> half(int n) {
+    if (n % 2 != 0) return Error(ErrorKind::InvalidInput, "odd");
+    return n / 2;
+}
+
+Result<int> quarter(int n) {
+    const int once = PERDURE_TRY(half(n).context("first half"));
+    return half(once);
+}
+
+TEST(Result, TryReturnsTheErrorWithItsContext) {
+    EXPECT_EQ(quarter(8).value(), 2);
+    auto failed = quarter(3);
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().kind(), ErrorKind::InvalidInput);
+    EXPECT_EQ(failed.error().describe(), "first half: odd");
+}
+
+TEST(Result, HoldsMoveOnlyValues) {
+    Result<std::unique_ptr<int>> r = std::make_unique<int>(4);
+    auto doubled = std::move(r).map([](std::unique_ptr<int> p) { return *p * 2; });
+    EXPECT_EQ(doubled.value(), 8);
+}
+
+TEST(Error, SystemErrorsMapToKinds) {
+    EXPECT_EQ(system_error(ENOSPC, "x").kind(), ErrorKind::NoSpace);
+    EXPECT_EQ(system_error(EEXIST, "x").kind(), ErrorKind::AlreadyExists);
+    EXPECT_EQ(system_error(EIO, "x").kind(), ErrorKind::Io);
+    EXPECT_EQ(system_error(EIO, "reading y").describe(), "reading y: Input/output error");
+}
+
+TEST(Hex, RoundTripsAndRefusesOtherText) {
+    EXPECT_EQ(to_hex(0x1f, 8), "0000001f");
+    EXPECT_EQ(number_from_hex("0000001f", 8), 0x1fU);
+    EXPECT_FALSE(number_from_hex("0000001F", 8));
+    EXPECT_FALSE(number_from_hex("1f", 8));
+    using TestId = Id<struct TestTag, 16>;
+    const auto id = TestId::from_hex("000102030405060708090a0b0c0d0e0f");
+    ASSERT_TRUE(id);
+    EXPECT_EQ(id->hex(), "000102030405060708090a0b0c0d0e0f");
+    EXPECT_FALSE(TestId::from_hex("00"));
+}
+
+TEST(Random, SeededStreamIsSplitMix64) {
+    SeededRandom random(1);
+    std::array<std::byte, 16> bytes{};
+    random.fill(bytes);
+    EXPECT_EQ(to_hex(ByteView(bytes)), "c15c0289ec2d0a9167ec8e65a18debbe");
+}
+
+TEST(Clock, FormatsUtcBeforeAndAfterTheEpoch) {
+    EXPECT_EQ(to_iso8601(Time{0}), "1970-01-01T00:00:00Z");
+    EXPECT_EQ(to_iso8601(Time{-1}), "1969-12-31T23:59:59Z");
+}
+
+TEST(TaskGroup, FirstErrorStopsTheRest) {
+    TaskGroup group;
+    std::atomic<bool> stopped = false;
+    group.start([&](std::stop_token stop) -> Result<void> {
+        while (!stop.stop_requested()) std::this_thread::yield();
+        stopped = true;
+        return {};
+    });
+    group.start([](std::stop_token) -> Result<void> { return Error(ErrorKind::Io, "broken"); });
+    const auto result = group.join();
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().message(), "broken");
+    EXPECT_TRUE(stopped);
+}
+
+TEST(TaskGroup, AnExceptionIsAnInternalError) {
+    TaskGroup group;
+    group.start([](std::stop_token) -> Result<void> { throw std::runtime_error("boom"); });
+    EXPECT_EQ(group.join().error().kind(), ErrorKind::Internal);
+}
+
+TEST(BoundedQueue, DeliversInOrderAcrossThreadsAndDrainsAfterClose) {
+    BoundedQueue<int> queue(2);
+    std::jthread producer([&] {
+        for (int i = 0; i < 1000; ++i) EXPECT_TRUE(queue.push(i));
+        queue.close();
+    });
+    int expected = 0;
+    while (auto item = queue.pop()) EXPECT_EQ(*item, expected++);
+    EXPECT_EQ(expected, 1000);
+    EXPECT_FALSE(queue.push(1));
+}
+
+}  // namespace
+}  // namespace perdure

@@ -1,0 +1,14 @@
+#include "base/check.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace perdure {
+
+void check_failed(const char* condition, const char* file, int line) {
+    std::fprintf(stderr, "perdure: internal error: %s does not hold at %s:%d\n", condition, file,
+                 line);
+    std::abort();
+}
+
+}  // namespace perdure

@@ -1,0 +1,9 @@
+#include "base/secret.h"
+
+#include <strings.h>
+
+namespace perdure {
+
+void wipe(MutableByteView bytes) { explicit_bzero(bytes.data(), bytes.size()); }
+
+}  // namespace perdure

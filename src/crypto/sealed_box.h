@@ -1,0 +1,30 @@
+// Sealing to a public key: X25519 and libsodium's crypto_box_seal. Who seals cannot open again.
+#pragma once
+
+#include "base/bytes.h"
+#include "base/id.h"
+#include "base/result.h"
+#include "base/secret.h"
+
+namespace perdure {
+
+using SealingKey = Id<struct SealingKeyTag, 32>;  // X25519 public key
+constexpr std::size_t kSealedBoxOverhead = 48;
+
+class OpeningKey {
+public:
+    /// The X25519 private key is `secret` itself (clamped by X25519).
+    explicit OpeningKey(const Key256& secret);
+
+    const SealingKey& sealing_key() const { return public_; }
+    /// Corrupt if `box` was not sealed to this key or was changed.
+    Result<Buffer> open(ByteView box) const;
+
+private:
+    Key256 secret_;
+    SealingKey public_;
+};
+
+Buffer seal_to(const SealingKey& key, ByteView plaintext);
+
+}  // namespace perdure

@@ -1,0 +1,83 @@
+// The dumb object storage under a repository: a flat map from names to immutable bytes.
+//
+// Guarantees, each with a group of tests in tests/contract/store_contract.h that every store and decorator passes:
+//  G1  Atomic create: a reader sees all bytes of an object or no object. A failed, killed or interrupted create
+//      leaves nothing that load, stat or list shows.
+//  G2  Create-if-absent: of any number of concurrent creates of one name exactly one succeeds; the others, and all later ones,
+//      answer AlreadyExists and change nothing. There is no overwrite.
+//  G3  Durable on return: what create() reported as done survives a power loss, name and bytes.
+//  G4  Read after create: once create() returned, load, stat and list of any process see the object.
+//  G5  An error means "perhaps": after Timeout, Unavailable or Io from create() the object may exist. Who must know reads it
+//      back and compares bytes (identity is equality of bytes).
+//  G6  remove() of a missing object succeeds. A removed name is free again at this level; that names which decide are never
+//      removed is the repository's rule.
+//  G7  list() shows every object that existed during the whole call, in ascending order of names; objects created or
+//      removed meanwhile may or may not appear. No safety may rest on its being complete.
+//  G8  Every method may be called from any thread at once.
+//  G9  A full store refuses create() with NoSpace; load, stat, list and remove still work.
+//  G10 Ranges: load() gives exactly the bytes asked for, or an error; a range past the end is Corrupt.
+//
+// A store does not retry and does not log; decorators do.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+namespace perdure {
+
+/// An object's name: 1-8 parts of [0-9a-z._-]{1,120} joined by '/', none of them "." or "..".
+class ObjectName {
+public:
+    static Result<ObjectName> parse(std::string_view text);
+    const std::string& text() const { return text_; }
+    friend auto operator<=>(const ObjectName&, const ObjectName&) = default;
+
+private:
+    explicit ObjectName(std::string text) : text_(std::move(text)) {}
+    std::string text_;
+};
+
+struct ByteRange {
+    std::uint64_t offset = 0;
+    std::uint64_t length = kToEnd;
+    static constexpr std::uint64_t kToEnd = ~std::uint64_t{0};
+    static ByteRange all() { return {}; }
+};
+
+struct ObjectStat {
+    std::uint64_t size = 0;
+    std::int64_t modified_ns = 0;  // the store's clock; advice only
+};
+
+struct StoreProperties {
+    bool conditional_create = true;   // G2 holds between processes
+    std::uint32_t connections = 2;    // useful parallel requests
+    std::uint64_t pack_size = 32u << 20;
+    std::string description;          // for people: "local directory /srv/backup"
+};
+
+class Store {
+public:
+    /// Return false to end the listing early.
+    using ListFn = std::function<bool(std::string_view name, const ObjectStat&)>;
+
+    virtual ~Store() = default;
+    virtual StoreProperties properties() const = 0;
+    /// AlreadyExists, NoSpace, Denied; or any other kind, with G5.
+    virtual Result<void> create(const ObjectName&, ByteView bytes, std::stop_token) = 0;
+    /// NotFound if there is no such object.
+    virtual Result<Buffer> load(const ObjectName&, ByteRange, std::stop_token) = 0;
+    virtual Result<ObjectStat> stat(const ObjectName&, std::stop_token) = 0;
+    /// Objects whose name begins with `prefix` (any text, "" for all).
+    virtual Result<void> list(std::string_view prefix, const ListFn&, std::stop_token) = 0;
+    virtual Result<void> remove(const ObjectName&, std::stop_token) = 0;
+};
+
+}  // namespace perdure
