@@ -1,0 +1,29 @@
+// The file source of a Linux filesystem tree.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "source/file_source.h"
+
+namespace perdure {
+
+struct FilesOptions {
+    std::vector<std::string> exclude;             // gitignore-like patterns, see patterns.h
+    std::vector<std::string> exclude_if_present;  // a directory that holds a file of this name is stored without content
+    bool exclude_caches = false;                  // CACHEDIR.TAG with its signature line
+    bool one_file_system = false;                 // other filesystems: the mount point is stored, nothing below
+    /// Files and directories to leave out by identity (device, inode): the repository and cache being written, when they lie inside.
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> exclude_identities;
+    /// If not empty: only these paths (within the root), each with all below it, and the directories that lead to them.
+    std::vector<std::string> only;
+};
+
+/// `root`: a directory (entries are named relative to it; the root itself is entry "") or any other entry (the tree then is that one entry, path "").
+/// NotFound or Denied if it cannot be opened.
+Result<std::unique_ptr<FileSource>> open_files(const std::string& root, const FilesOptions& options);
+
+}  // namespace perdure
