@@ -1,8 +1,8 @@
 // Authenticated encryption. Ids are on disk (FORMAT.md, ciphers).
 //
-// Nonces are synthetic: the first 12 bytes of a keyed hash over AAD and plaintext, under a key used for
-// nothing else. Equal input gives equal output and nothing else repeats a nonce, so a cloned or rolled back
-// machine is safe (DESIGN, keys).
+// Nonces are synthetic: the first 12 bytes of a keyed hash over AAD and plaintext, under a key used
+// for nothing else. Equal input gives equal output and nothing else repeats a nonce, so a cloned or
+// rolled back machine is safe (DESIGN, keys).
 #pragma once
 
 #include <array>
@@ -39,8 +39,8 @@ public:
     /// out.size() == plaintext.size() + kTagSize: ciphertext, then tag. May not overlap.
     void seal(const Nonce& nonce, ByteView aad, ByteView plaintext, MutableByteView out);
 
-    /// out.size() == sealed.size() - kTagSize. Corrupt if it does not authenticate; `out` then holds nothing
-    /// of use. sealed.size() >= kTagSize is checked here.
+    /// out.size() == sealed.size() - kTagSize. Corrupt if it does not authenticate; `out` then
+    /// holds nothing of use. sealed.size() >= kTagSize is checked here.
     Result<void> open(const Nonce& nonce, ByteView aad, ByteView sealed, MutableByteView out);
 
 private:

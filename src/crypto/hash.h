@@ -15,10 +15,12 @@ using Digest = Id<struct DigestTag, 32>;
 /// BLAKE3-256 of `bytes`.
 Digest digest_of(ByteView bytes);
 
-/// BLAKE3-256 of `bytes` under `key`. Injectivity of the input is the caller's: length-prefix parts.
+/// BLAKE3-256 of `bytes` under `key`. Injectivity of the input is the caller's: length-prefix
+/// parts.
 Digest keyed_hash(const Key256& key, ByteView bytes);
 
-/// The same for input in parts; not thread-safe, reusable after reset().
+/// The same for input in parts; not thread-safe, reusable after reset(). finish() leaves the state
+/// as it is, so more input may follow. Wiped when it goes.
 class KeyedHasher {
 public:
     explicit KeyedHasher(const Key256& key);
@@ -32,8 +34,7 @@ public:
     void reset();
 
 private:
-    alignas(8) std::byte state_[1920];  // llvm_blake3_hasher, checked in hash.cc
-    Key256 key_;
+    alignas(8) std::byte state_[1920];  // llvm_blake3_hasher, checked in hash.cc; holds the key
 };
 
 }  // namespace perdure

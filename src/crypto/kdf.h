@@ -10,7 +10,8 @@
 
 namespace perdure {
 
-/// HKDF-SHA-256(ikm = key, salt, info), 32 bytes. `info` names the purpose; callers make it injective.
+/// HKDF-SHA-256(ikm = key, salt, info), 32 bytes. `info` names the purpose; callers make it
+/// injective.
 Key256 derive_key(const Key256& key, ByteView salt, ByteView info);
 
 struct Argon2Cost {
@@ -19,11 +20,15 @@ struct Argon2Cost {
     // Parallelism is 1: libsodium offers no other, and every slot stores passes and memory.
 };
 
-/// Argon2id, p = 1, 32 bytes. `salt` has 16 bytes. InvalidInput when the cost is out of
-/// libsodium's range or above 4 GiB / 64 passes (a hostile slot must not exhaust memory).
+// A hostile slot must not exhaust memory or time.
+constexpr std::uint32_t kMaxArgon2Passes = 64;
+constexpr std::uint32_t kMaxArgon2MemoryKib = 4 * 1024 * 1024;
+
+/// Argon2id, p = 1, 32 bytes. InvalidInput unless `salt` has 16 bytes and the cost is within
+/// libsodium's minima (1 pass, 8 KiB) and the limits above; Io when the memory cannot be had.
 Result<Key256> derive_from_passphrase(const Passphrase& passphrase, ByteView salt, Argon2Cost cost);
 
-/// Constant-time comparison.
+/// Constant-time comparison; only the lengths may show.
 bool equal_secret(ByteView a, ByteView b);
 
 }  // namespace perdure

@@ -11,6 +11,7 @@ namespace perdure {
 using SealingKey = Id<struct SealingKeyTag, 32>;  // X25519 public key
 constexpr std::size_t kSealedBoxOverhead = 48;
 
+/// Wiped when it goes. Constant after construction, so threads may share it.
 class OpeningKey {
 public:
     /// The X25519 private key is `secret` itself (clamped by X25519).
@@ -25,6 +26,9 @@ private:
     SealingKey public_;
 };
 
-Buffer seal_to(const SealingKey& key, ByteView plaintext);
+/// plaintext.size() + kSealedBoxOverhead bytes, different at every call. InvalidInput for the few
+/// keys (points of small order) that X25519 refuses: a key may come from someone else's
+/// certificate.
+Result<Buffer> seal_to(const SealingKey& key, ByteView plaintext);
 
 }  // namespace perdure

@@ -12,6 +12,7 @@ namespace perdure {
 using VerifyKey = Id<struct VerifyKeyTag, 32>;
 using Signature = Id<struct SignatureTag, 64>;
 
+/// Wiped when it goes. Constant after construction, so threads may share it.
 class SigningKey {
 public:
     /// The key pair of a 32-byte seed (RFC 8032 private key).
@@ -25,6 +26,7 @@ private:
     VerifyKey verify_key_;
 };
 
+/// Strict: non-canonical signatures and keys of small order verify nothing. Thread-safe.
 bool verify(const VerifyKey& key, ByteView message, const Signature& signature);
 
 }  // namespace perdure
