@@ -2,6 +2,8 @@
 
 #include <sodium.h>
 
+#include <array>
+
 #include "base/check.h"
 #include "crypto/internal/sodium.h"
 
@@ -29,12 +31,19 @@ Result<Buffer> OpeningKey::open(ByteView box) const {
     return plaintext;
 }
 
-Result<Buffer> seal_to(const SealingKey& key, ByteView plaintext) {
+bool can_seal_to(const SealingKey& key) {
+    start_sodium();
+    // Any scalar will do: X25519 makes each a multiple of 8, which takes small orders to zero.
+    std::array<unsigned char, crypto_scalarmult_SCALARBYTES> scalar{1};
+    std::array<unsigned char, crypto_scalarmult_BYTES> shared;
+    return crypto_scalarmult(shared.data(), scalar.data(), as_uchar(key.view().data())) == 0;
+}
+
+Buffer seal_to(const SealingKey& key, ByteView plaintext) {
     start_sodium();
     Buffer box(plaintext.size() + kSealedBoxOverhead);
-    if (crypto_box_seal(as_uchar(box.data()), as_uchar(plaintext.data()), plaintext.size(),
-                        as_uchar(key.view().data())) != 0)
-        return Error(ErrorKind::InvalidInput, "not a usable X25519 public key: " + key.hex());
+    PERDURE_CHECK(crypto_box_seal(as_uchar(box.data()), as_uchar(plaintext.data()),
+                                  plaintext.size(), as_uchar(key.view().data())) == 0);
     return box;
 }
 

@@ -26,9 +26,12 @@ private:
     SealingKey public_;
 };
 
-/// plaintext.size() + kSealedBoxOverhead bytes, different at every call. InvalidInput for the few
-/// keys (points of small order) that X25519 refuses: a key may come from someone else's
-/// certificate.
-Result<Buffer> seal_to(const SealingKey& key, ByteView plaintext);
+/// False for the few keys (points of small order) that X25519 refuses. Ask before trusting a key
+/// that someone else chose, as in a certificate.
+bool can_seal_to(const SealingKey& key);
+
+/// plaintext.size() + kSealedBoxOverhead bytes, different at every call. can_seal_to(key) must
+/// hold.
+Buffer seal_to(const SealingKey& key, ByteView plaintext);
 
 }  // namespace perdure
