@@ -1,0 +1,67 @@
+#include "repo/recipe.h"
+
+#include "base/check.h"
+
+namespace perdure {
+
+void append_run(Recipe& recipe, const Run& run) {
+    if (run.length == 0) return;
+    if (!recipe.empty()) {
+        Run& last = recipe.back();
+        const bool touches = last.is_hole() ? run.is_hole()
+                                            : last.pack == run.pack && last.slot == run.slot &&
+                                                  last.offset + last.length == run.offset;
+        if (touches) {
+            last.length += run.length;
+            return;
+        }
+    }
+    recipe.push_back(run);
+}
+
+std::uint64_t length_of(const Recipe& recipe) {
+    std::uint64_t length = 0;
+    for (const Run& run : recipe) length += run.length;
+    return length;
+}
+
+PackNumber PackRegistry::number_of(const BirthPack& pack) {
+    return state_.with([&](State& s) {
+        const auto [at, added] =
+            s.numbers.try_emplace(pack, static_cast<std::uint32_t>(s.packs.size()));
+        if (added) s.packs.push_back(pack);
+        return PackNumber{at->second};
+    });
+}
+
+BirthPack PackRegistry::pack_of(PackNumber pack) const {
+    return state_.with([&](const State& s) {
+        PERDURE_CHECK(number(pack) < s.packs.size());
+        return s.packs[number(pack)];
+    });
+}
+
+std::size_t PackRegistry::size() const {
+    return state_.with([](const State& s) { return s.packs.size(); });
+}
+
+void LivenessMarks::mark(PackNumber pack, std::uint32_t slot) {
+    const std::size_t at = number(pack);
+    if (at >= bitmaps_.size()) bitmaps_.resize(at + 1);
+    auto& bits = bitmaps_[at];
+    if (slot / 64 >= bits.size()) bits.resize(slot / 64 + 1);
+    bits[slot / 64] |= std::uint64_t{1} << (slot % 64);
+}
+
+void LivenessMarks::mark(const Recipe& recipe) {
+    for (const Run& run : recipe)
+        if (!run.is_hole()) mark(run.pack, run.slot);
+}
+
+bool LivenessMarks::contains(PackNumber pack, std::uint32_t slot) const {
+    const std::size_t at = number(pack);
+    return at < bitmaps_.size() && slot / 64 < bitmaps_[at].size() &&
+           (bitmaps_[at][slot / 64] >> (slot % 64) & 1) != 0;
+}
+
+}  // namespace perdure
