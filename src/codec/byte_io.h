@@ -1,8 +1,10 @@
-// Bounds-checked reading and writing of packed bytes. Varints are LEB128, at most 10 bytes, and must be
-// canonical (shortest form); signed values are zigzag-coded. Integers of fixed width are little-endian.
+// Bounds-checked reading and writing of packed bytes. Varints are LEB128, at most 10 bytes, and
+// must be canonical (shortest form); signed values are zigzag-coded. Integers of fixed width are
+// little-endian.
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "base/bytes.h"
 
@@ -27,8 +29,8 @@ private:
     Buffer out_;
 };
 
-/// Reads never pass the end: after the first read that would, ok() is false, every later read gives 0 or an
-/// empty view, and nothing is thrown. Check ok() (or done()) before trusting what was read.
+/// Reads never pass the end: after the first read that would, ok() is false, every later read gives
+/// 0 or an empty view, and nothing is thrown. Check ok() (or done()) before trusting what was read.
 class ByteReader {
 public:
     explicit ByteReader(ByteView bytes) : rest_(bytes) {}
@@ -45,7 +47,10 @@ public:
     /// Everything was read and nothing failed.
     bool done() const { return ok_ && rest_.empty(); }
     std::size_t remaining() const { return rest_.size(); }
-    void fail() { ok_ = false; rest_ = {}; }
+    void fail() {
+        ok_ = false;
+        rest_ = {};
+    }
 
 private:
     ByteView rest_;

@@ -1,5 +1,5 @@
-// Compression of blocks and records: zstd frames, levels 1-12 only (zstd 1.5.4 of Debian 12 can corrupt data at
-// higher levels: facebook/zstd#3517).
+// Compression of blocks and records: zstd frames, levels 1-12 only (zstd 1.5.4 of Debian 12 can
+// corrupt data at higher levels: facebook/zstd#3517).
 #pragma once
 
 #include <cstdint>
@@ -28,8 +28,8 @@ public:
     ~Compressor();
     Compressor(Compressor&&) noexcept;
 
-    /// Replaces `out` by a zstd frame of `raw` (content size in the frame, no checksum). False, with
-    /// `out` unspecified, when it would gain less than kMinGain.
+    /// Replaces `out` by a zstd frame of `raw` (content size in the frame, no checksum). False,
+    /// with `out` unspecified, when it would gain less than kMinGain.
     bool compress(ByteView raw, int level, Buffer& out);
 
 private:
@@ -43,8 +43,8 @@ public:
     ~Decompressor();
     Decompressor(Decompressor&&) noexcept;
 
-    /// Fills `out` exactly. Corrupt if the frame is damaged or its content has another size than out.size():
-    /// memory is bounded by the caller's buffer, never by what the frame claims.
+    /// Fills `out` exactly. Corrupt if the frame is damaged or its content has another size than
+    /// out.size(): memory is bounded by the caller's buffer, never by what the frame claims.
     Result<void> decompress(ByteView frame, MutableByteView out);
 
 private:
@@ -52,8 +52,9 @@ private:
     std::unique_ptr<State> state_;
 };
 
-/// Order-0 entropy of four 4 KiB samples, bits a byte (0-8). At or above kIncompressible a block is stored raw.
-/// Measured: classifies text, code, dumps and random data right where short LZ probes misjudge text.
+/// Order-0 entropy of four 4 KiB samples, bits a byte (0-8). At or above kIncompressible a block is
+/// stored raw. Measured: classifies text, code, dumps and random data right where short LZ probes
+/// misjudge text.
 double sampled_entropy(ByteView raw);
 constexpr double kIncompressible = 7.92;
 
