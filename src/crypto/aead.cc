@@ -117,7 +117,8 @@ Result<void> Aead::open(const Nonce& nonce, ByteView aad, ByteView sealed, Mutab
     std::array<std::byte, kTagSize> rest;
     int written = 0;
     if (EVP_CipherFinal_ex(context, as_uchar(rest.data()), &written) != 1) {
-        wipe(out);  // decrypted but not authentic: nobody may use it by mistake
+        // Decrypted but not authentic: nobody may use it by mistake.
+        if (!out.empty()) wipe(out);
         return Error(ErrorKind::Corrupt, "sealed bytes do not authenticate");
     }
     return {};
