@@ -97,12 +97,12 @@ TEST(Compress, KeepsOnlyWhatGainsEnough) {
     Compressor compressor;
     Buffer frame;
     constexpr std::size_t kSize = 100000;
-    for (const std::size_t saved : {0, 1000, 2500}) {
+    for (const std::size_t saved : std::initializer_list<std::size_t>{0, 1000, 2500}) {
         Buffer raw = random_bytes(1, kSize);
         std::fill_n(raw.begin(), saved, std::byte{0});
         EXPECT_FALSE(compressor.compress(raw, 3, frame)) << saved;
     }
-    for (const std::size_t saved : {3500, 5000, 50000}) {
+    for (const std::size_t saved : std::initializer_list<std::size_t>{3500, 5000, 50000}) {
         Buffer raw = random_bytes(1, kSize);
         std::fill_n(raw.begin(), saved, std::byte{0});
         EXPECT_TRUE(compressor.compress(raw, 3, frame)) << saved;
@@ -159,7 +159,7 @@ TEST(Decompress, ReadsAFrameWrittenByHand) {
 
 TEST(Decompress, AnotherSizeThanAskedForIsCorrupt) {
     const Buffer frame = compressed(text(1, 5000));
-    for (const std::size_t size : {0, 1, 4999, 5001, 1 << 20})
+    for (const std::size_t size : std::initializer_list<std::size_t>{0, 1, 4999, 5001, 1 << 20})
         expect_corrupt(frame, size, std::to_string(size));
     expect_corrupt(unhex("28b52ffd2004190000616263"), 4, "states 4, holds 3");
     expect_corrupt(unhex("28b52ffd2002190000616263"), 2, "states 2, holds 3");
@@ -236,7 +236,8 @@ TEST(Entropy, OfKnownDistributions) {
     EXPECT_EQ(sampled_entropy({}), 0.0);
     EXPECT_EQ(sampled_entropy(zeros(1)), 0.0);
     EXPECT_NEAR(sampled_entropy(zeros(1 << 20)), 0.0, 1e-4);
-    for (const std::size_t size : {256, 4096, 16384, 65536, 1 << 20}) {
+    for (const std::size_t size :
+         std::initializer_list<std::size_t>{256, 4096, 16384, 65536, 1 << 20}) {
         Buffer even(size), two(size);
         for (std::size_t i = 0; i < size; ++i) {
             even[i] = static_cast<std::byte>(i);

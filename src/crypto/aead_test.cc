@@ -116,7 +116,8 @@ protected:
 TEST_P(EachCipher, OneKeySealsAndOpensManyMessages) {
     Aead aead(GetParam(), key_);
     SeededRandom random(1);
-    for (const std::size_t size : {0, 1, 15, 16, 17, 4095, 65536, 1 << 20, 3}) {
+    for (const std::size_t size :
+         std::initializer_list<std::size_t>{0, 1, 15, 16, 17, 4095, 65536, 1 << 20, 3}) {
         Buffer plaintext(size), aad(random.below(100));
         Nonce nonce;
         random.fill(plaintext);

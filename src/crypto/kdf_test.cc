@@ -107,7 +107,7 @@ TEST(Argon2, CostOutOfRangeIsInvalidInput) {
 }
 
 TEST(Argon2, SaltOfAnotherSizeIsInvalidInput) {
-    for (const std::size_t size : {0, 15, 17}) {
+    for (const std::size_t size : std::initializer_list<std::size_t>{0, 15, 17}) {
         const auto key = derive_from_passphrase(Passphrase("x"), counting(0, size), {1, 8});
         ASSERT_FALSE(key);
         EXPECT_EQ(key.error().kind(), ErrorKind::InvalidInput);

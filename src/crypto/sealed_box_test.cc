@@ -39,7 +39,7 @@ TEST(SealedBox, OpensWhatAnotherProgramSealed) {  // PyNaCl's SealedBox
 }
 
 TEST(SealedBox, OpensWhatWasSealedToIt) {
-    for (const std::size_t size : {0, 1, 32, 1000, 70000}) {
+    for (const std::size_t size : std::initializer_list<std::size_t>{0, 1, 32, 1000, 70000}) {
         Buffer plaintext(size);
         SeededRandom(size).fill(plaintext);
         const Buffer box = seal_to(some_key().sealing_key(), plaintext);
