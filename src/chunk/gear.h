@@ -19,8 +19,10 @@
 
 namespace perdure {
 
-/// Bits of h that a candidate has clear.
-constexpr std::uint32_t kGearMask = 0xfff0;
+/// A candidate has this many of the top bits of h clear.
+constexpr std::uint32_t kGearBits = 12;
+constexpr std::uint32_t kGearMask = 0xffff & ~(0xffffU >> kGearBits);
+static_assert(kGearMask == 0xfff0);
 /// Bytes a kernel may read before the first position it is asked about.
 constexpr std::size_t kGearLead = 16;
 

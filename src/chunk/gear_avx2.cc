@@ -83,9 +83,11 @@ __attribute__((target("avx2"))) void scan_avx2(const GearTables& tables, const s
     step(load_lanes(place - 16, lane), t, before);
     for (std::size_t i = 0; i < lane; i += 16) {
         const Hashes h = step(load_lanes(place + i, lane), t, before);
-        // Both at once first: a candidate's word is below 16, the smallest word then too.
+        // Both at once first: the mask is of top bits, so the smaller word has them clear if one
+        // has.
         const __m256i least = _mm256_min_epu16(h.first, h.second);
-        const __m256i above = _mm256_subs_epu16(least, _mm256_set1_epi16(0x0f));
+        const __m256i above =
+            _mm256_subs_epu16(least, _mm256_set1_epi16(static_cast<short>(0xffff & ~kGearMask)));
         if (_mm256_movemask_epi8(_mm256_cmpeq_epi16(above, zero)) != 0) [[unlikely]] {
             const std::uint32_t bits = found(h);
             store_le(out + i / 8, static_cast<std::uint16_t>(bits & 0xffff));

@@ -89,7 +89,8 @@ __attribute__((target("avx512f,avx512bw"))) void scan_avx512(const GearTables& t
     step(load_lanes(place - 16, lane), t, before);
     for (std::size_t i = 0; i < lane; i += 16) {
         const Hashes h = step(load_lanes(place + i, lane), t, before);
-        // Both at once first: a candidate's word is below 16, the smallest word then too.
+        // Both at once first: the mask is of top bits, so the smaller word has them clear if one
+        // has.
         if (_mm512_testn_epi16_mask(_mm512_min_epu16(h.first, h.second), mask) != 0) [[unlikely]]
             store_hits(h, lane, i, reinterpret_cast<std::byte*>(hits));
     }

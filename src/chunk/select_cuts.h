@@ -21,7 +21,7 @@ namespace perdure {
 
 /// Positions scanned at a time. Small enough that little is scanned past a cut in vain, large
 /// enough that a kernel's start does not count: docs/adr/0002-chunker.md has the measurement.
-constexpr std::size_t kScanStep = 4096;
+constexpr std::size_t kScanStep = 2048;
 
 struct CutRule {
     std::size_t min, average, max;
@@ -36,9 +36,9 @@ struct CutRule {
           mask_after(low_bits(profile.average_log2 - 2)) {}
 
 private:
-    /// Stage 1 has asked for 12 of the bits already.
+    /// Stage 1 has asked for kGearBits of them already.
     static std::uint64_t low_bits(std::uint32_t bits_in_all) {
-        const std::uint32_t bits = bits_in_all > 12 ? bits_in_all - 12 : 0;
+        const std::uint32_t bits = bits_in_all > kGearBits ? bits_in_all - kGearBits : 0;
         return (std::uint64_t{1} << bits) - 1;
     }
 };
