@@ -40,7 +40,7 @@ enum class ObjectType : std::uint8_t {
     Verdict,    // gc/<number>.verdict
     Fate,       // fate/<writer>/<number>/…: whether a final "expired" is there
     Closed,     // what any closed/<writer>/<m> with m > number states about <number>
-    Pack        // packs/…/<writer>-<number>-<pack>
+    Pack        // a pack: `pack` is its token, or (Remove) the place in the verdict `number`
 };
 
 struct ObjectKey {
@@ -72,6 +72,10 @@ struct EndRecord {
     Token index = 0;        // the index it binds; 0 if it wrote none
     Number supersedes = 0;  // a checkpoint of the same writer, source and roots; 0 if none
 
+    /// Whether it keeps the blocks of its summary, until it expires.
+    bool protects() const { return kind == EndKind::Point || kind == EndKind::Checkpoint; }
+    /// Whether it expires checkpoint `number` of its own log: end records and fences never do.
+    bool expires(Number number) const { return protects() && number != 0 && supersedes == number; }
     friend bool operator==(const EndRecord&, const EndRecord&) = default;
 };
 
@@ -83,18 +87,28 @@ struct ClosedStatement {
     friend bool operator==(const ClosedStatement&, const ClosedStatement&) = default;
 };
 
-/// Lists, verdicts, indexes, packs and fates carry std::monostate: their content is the driver's.
-using Record = std::variant<std::monostate, LogEntry, EndRecord, ClosedStatement>;
+/// What the machines need of gc/<k>.verdict: how many packs it drops.
+struct VerdictRecord {
+    std::uint64_t packs = 0;
+
+    friend bool operator==(const VerdictRecord&, const VerdictRecord&) = default;
+};
+
+/// Lists, indexes, packs and fates carry std::monostate: their content is the driver's.
+using Record = std::variant<std::monostate, LogEntry, EndRecord, ClosedStatement, VerdictRecord>;
 
 enum class Verb : std::uint8_t {
-    Create,  // create-if-absent `key` holding `record`; Done, Exists, Unclear or Refused
-    Load,    // read `key`; Found, NotFound, Unclear or Invalid
-    Remove,  // delete `key`; Done or Unclear
-    Tally,   // count the ending at `key`: add its summary and index to the running OR; Done or
-             // Invalid
-    Wait,    // the session at `key` has not ended; NotFound: look again; Done: it may be fenced now
-    Done,    // finished; nothing more to answer
-    Failed   // finished; see `failure`
+    Create,      // create-if-absent `key` holding `record`; Done, Exists, Unclear or Refused
+    Load,        // read `key`; Found, NotFound, Unclear or Invalid
+    Remove,      // delete `key`; Done or Unclear
+    Reset,       // forget what was tallied; Done
+    Tally,       // add the summary and the index of the ending at `key` to the OR; Done or Invalid
+    TallyIndex,  // add only its index: it protects nothing (any more); Done or Invalid
+    Wait,   // the session at `key` has not ended; NotFound: look again; Done: it may be fenced now
+    Copy,   // copy live blocks into packs of session `key`, write their index; Done(index) or
+            // Refused
+    Done,   // finished; nothing more to answer
+    Failed  // finished; see `failure`
 };
 
 enum class Failure : std::uint8_t {
