@@ -20,7 +20,7 @@
 namespace perdure {
 
 /// Positions scanned at a time. Small enough that little is scanned past a cut in vain, large
-/// enough that a kernel's start does not count: docs/adr/0002-chunker.md has the measurement.
+/// enough that a kernel's start does not count; measured in docs/adr/0002-chunker.md.
 constexpr std::size_t kScanStep = 2048;
 
 struct CutRule {
