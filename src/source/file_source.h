@@ -1,10 +1,13 @@
 // Where a backup of files reads from: a walk in path order, and the content of what it found.
 //
-// The walk is one thread's; opening and reading what it found may happen on any thread at the same time. Entries
-// keep their parent directory open (a shared handle), so paths longer than PATH_MAX work and a renamed parent or a planted
-// symlink cannot lead elsewhere: every open is relative to a directory handle and follows no link.
+// The walk is one thread's; opening and reading what it found may happen on any thread at the same
+// time. Entries keep their parent directory open (a shared handle), so paths longer than PATH_MAX
+// work, and a renamed parent or a planted symlink cannot lead elsewhere: every open is relative to
+// a directory handle and follows no link. Whoever keeps walked entries keeps their directories
+// open: a queue of them must be bounded.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,23 +25,27 @@ namespace perdure {
 class DirectoryHandle;
 
 struct WalkedEntry {
-    Entry entry;  // from lstat: path, type, mode, ids, times, size, inode, device, links, device numbers. Names of
-                  // users and groups too. Not yet: xattrs, link_target, inode_flags, project_id, extents
+    /// From lstat: path, type, mode, ids, times, size, inode, device, links, device numbers; names
+    /// of user and group too. Not yet: xattrs, link_target, inode_flags, project_id, extents.
+    Entry entry;
     std::shared_ptr<const DirectoryHandle> parent;
     std::string name;  // last component, relative to parent
 };
 
-/// What the walk met next. Excluded entries are reported (not what lies below them) so that counts add up.
+/// Excluded entries are reported (not what lies below them) so that counts add up.
 struct Excluded {
     std::string path;
 };
+
+/// What the walk met next.
 using WalkEvent = std::variant<WalkedEntry, Excluded, Issue>;
 
 class FileWalk {
 public:
     virtual ~FileWalk() = default;
-    /// The next event, in path order of entries; nothing at the end. An Issue stands for an entry that was seen and
-    /// could not be captured (or a directory whose listing failed after the directory itself was delivered).
+    /// The next event, in path order of entries; nothing at the end. An Issue stands for an entry
+    /// that was seen and could not be captured (or a directory whose listing failed after the
+    /// directory itself was delivered; what the listing gave before it failed still follows).
     virtual std::optional<WalkEvent> next() = 0;
     /// Do not descend into the directory that next() just returned.
     virtual void skip_subtree() = 0;
@@ -52,13 +59,14 @@ public:
     virtual void read_ahead(std::uint64_t bytes) = 0;
     /// Up to out.size() bytes at `offset`; fewer only at the end of the file.
     virtual Result<std::size_t> read(std::uint64_t offset, MutableByteView out) = 0;
-    /// The stretches that hold data, found with SEEK_DATA/SEEK_HOLE; one extent for a file without holes. Asked only for
-    /// files whose allocated blocks are fewer than their size.
+    /// The stretches that hold data, found with SEEK_DATA/SEEK_HOLE; one extent for a file without
+    /// holes. Asked only for files whose allocated blocks are fewer than their size. Places in the
+    /// holes are read; if one holds data, the filesystem's answer is wrong and all counts as data.
     virtual Result<std::vector<DataExtent>> data_extents() = 0;
     virtual bool may_be_sparse() const = 0;
     /// Size now.
     virtual std::uint64_t size() const = 0;
-    /// True if size, mtime, ctime or identity differ from when it was opened. Call after reading.
+    /// True if size, mtime or ctime differ from when it was opened. Call after reading.
     virtual Result<bool> changed_since_open() = 0;
 };
 
@@ -66,11 +74,13 @@ class FileSource {
 public:
     virtual ~FileSource() = default;
     virtual std::unique_ptr<FileWalk> walk() = 0;
-    /// Opens without following links and without blocking on FIFOs or devices; checks that it is the file the walk saw (device and inode), and
-    /// refreshes entry's size and times from fstat. The issue says why not.
+    /// Opens without following links and without blocking on FIFOs or devices; checks that it is
+    /// the file the walk saw (device and inode), and refreshes everything in `entry` that comes
+    /// from fstat. The issue says why not.
     virtual std::variant<std::unique_ptr<OpenFile>, Issue> open(WalkedEntry& walked) = 0;
-    /// Completes `walked.entry` with xattrs, ACLs, capabilities, link target, inode flags and project id. Issues (MetadataLost) do not stop it; a
-    /// vanished entry gives Vanished, after which the entry is not to be stored. `file` may be null.
+    /// Completes `walked.entry` with xattrs, ACLs, capabilities, link target, inode flags and
+    /// project id. Issues (MetadataLost) do not stop it; an entry that is gone or replaced gives
+    /// Vanished, after which the entry is not to be stored. `file` may be null.
     virtual std::vector<Issue> read_details(WalkedEntry& walked, const OpenFile* file) = 0;
 };
 
