@@ -166,7 +166,7 @@ Result<FrameHeader> parse_frame(ByteView object) {
     const std::size_t covered = kFrameHeaderSize + header.payload_length;
     if (crc32c(object.first(covered)) != load_le<std::uint32_t>(object.data() + covered))
         return bad("record fails its checksum");
-    if (header.sealing > Sealing::SessionSecret) return bad("record has an unknown sealing");
+    if (header.sealing > Sealing::Session) return bad("record has an unknown sealing");
     if (header.sealing != Sealing::Clear && header.cipher != Cipher::Aes256Gcm &&
         header.cipher != Cipher::ChaCha20Poly1305)
         return bad("record has an unknown cipher");

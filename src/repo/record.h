@@ -36,7 +36,7 @@ struct RecordPlace {
     std::string name;  // of the object that holds it
 };
 
-enum class Sealing : std::uint8_t { Clear = 0, IndexKey = 1, SessionSecret = 2 };
+enum class Sealing : std::uint8_t { Clear = 0, IndexKey = 1, Session = 2 };
 
 /// What seals a record: nothing, a domain's index key, or a session secret. The key of each record is derived from it and the record's place.
 struct SealWith {

@@ -22,6 +22,8 @@ namespace perdure::protocol {
 
 class Collector {
 public:
+    enum class Pass : std::uint8_t { FirstOr, Barriers, Waiting, SecondOr };
+
     struct Start {
         ListNumber settled = 0;        // lists up to this are held by the driver with verdicts
         bool skip_unfinished = false;  // begin a list of one's own, whatever else is unfinished
@@ -39,6 +41,8 @@ public:
     void on_answer(const Answer& answer);
 
     ListNumber list() const { return list_; }
+    /// How far it has come, for progress.
+    Pass pass() const { return pass_; }
     /// Done, and the verdict is another collector's: what it says holds, not what we judged.
     bool adopted() const { return adopted_; }
 
@@ -52,7 +56,6 @@ public:
     friend bool operator==(const Collector&, const Collector&) = default;
 
 private:
-    enum class Pass : std::uint8_t { FirstOr, Barriers, Waiting, SecondOr };
     enum class Step : std::uint8_t {
         FindList,
         FindVerdict,

@@ -1,0 +1,107 @@
+#include "repo/block_reader.h"
+
+#include "base/try.h"
+
+namespace perdure {
+
+namespace {
+
+std::size_t hash_session(const SessionName& s) {
+    return static_cast<std::size_t>(number(s.session) * 0x9e3779b97f4a7c15 + number(s.writer));
+}
+
+/// Which slot entry of `table` holds block `slot` born in that very pack.
+const SlotEntry* entry_of(const PackTable& table, std::uint32_t slot) {
+    if (slot < table.slots.size() && table.slots[slot].birth == BirthAddress{table.pack, slot}) return &table.slots[slot];
+    return nullptr;
+}
+
+}  // namespace
+
+BlockReader::State::State() : secrets(16, &hash_session) {}
+
+BlockReader::BlockReader(const Repository& repository, PackRegistry& registry, PackCatalog& catalog, std::size_t cache_bytes)
+    : repository_(repository), registry_(registry), catalog_(catalog), cache_bytes_(cache_bytes) {}
+
+Result<std::shared_ptr<const PackKeys>> BlockReader::keys_of(const BirthPack& pack, ByteView sealed_secret) {
+    std::shared_ptr<const SessionSecret> secret;
+    const auto known = state_.with([&](State& s) -> std::shared_ptr<const PackKeys> {
+        if (const auto at = s.secrets.find(pack.session); at != s.secrets.end()) secret = at->second;
+        const auto at = s.keys.find(pack);
+        return at == s.keys.end() ? nullptr : at->second;
+    });
+    if (known) return known;
+    if (!secret)
+        secret = std::make_shared<SessionSecret>(
+            PERDURE_TRY(repository_.keyring().open_secret(repository_.id(), pack.session, sealed_secret)));
+    auto keys = std::make_shared<const PackKeys>(derive_pack_keys(repository_.id(), *secret, pack));
+    state_.with([&](State& s) {
+        s.secrets.try_emplace(pack.session, secret);
+        s.keys.try_emplace(pack, keys);
+    });
+    return keys;
+}
+
+void BlockReader::remember(Key key, std::shared_ptr<const Buffer> block) {
+    std::vector<std::shared_ptr<const Buffer>> dropped;  // freed outside the lock
+    state_.with([&](State& s) {
+        ++s.decoded;
+        if (s.blocks.contains(key)) return;
+        s.bytes += block->size();
+        s.by_age.push_front(key);
+        s.blocks.emplace(key, Cached{std::move(block), s.by_age.begin()});
+        while (s.bytes > cache_bytes_ && s.by_age.size() > 1) {
+            const auto at = s.blocks.find(s.by_age.back());
+            s.bytes -= at->second.block->size();
+            dropped.push_back(std::move(at->second.block));
+            s.blocks.erase(at);
+            s.by_age.pop_back();
+        }
+    });
+}
+
+Result<std::shared_ptr<const Buffer>> BlockReader::read(PackNumber pack_number, std::uint32_t slot, std::stop_token stop) {
+    const Key key = static_cast<Key>(number(pack_number)) << 32 | slot;
+    const auto cached = state_.with([&](State& s) -> std::shared_ptr<const Buffer> {
+        const auto at = s.blocks.find(key);
+        if (at == s.blocks.end()) return nullptr;
+        s.by_age.splice(s.by_age.begin(), s.by_age, at->second.age);
+        return at->second.block;
+    });
+    if (cached) return cached;
+    const auto access = PERDURE_TRY(catalog_.find(pack_number, stop));
+    const ObjectName name = access->table.name();
+    const auto where = [&] { return name.text() + ", block " + std::to_string(slot); };
+    const SlotEntry* entry = entry_of(access->table, slot);
+    if (entry == nullptr) return Error(ErrorKind::Corrupt, where() + ": is not in the pack's table");
+    const auto keys = PERDURE_TRY(keys_of(access->table.pack, access->sealed_secret).context(where()));
+    const Buffer bytes = PERDURE_TRY(
+        repository_.store().load(name, {entry->offset, kBlockHeaderSize + entry->sealed_length}, stop).context(where()));
+    const BlockHeader header = PERDURE_TRY(parse_block_header(bytes, false).context(where()));
+    Aead aead(header.cipher, keys->seal);
+    thread_local std::unique_ptr<BlockOpener> opener;
+    thread_local RepositoryId opener_repository;
+    if (!opener || opener_repository != repository_.id()) {
+        opener = std::make_unique<BlockOpener>(repository_.id());
+        opener_repository = repository_.id();
+    }
+    auto raw = std::make_shared<Buffer>();
+    PERDURE_TRY(opener->open(entry->birth, bytes, aead, *raw).context(where()));
+    std::shared_ptr<const Buffer> block = std::move(raw);
+    state_.with([&](State& s) { s.loaded += bytes.size(); });
+    remember(key, block);
+    return block;
+}
+
+LoadPage BlockReader::page_loader(std::stop_token stop) {
+    return [this, stop](PageAddress page) { return read(page.pack, page.slot, stop); };
+}
+
+std::uint64_t BlockReader::blocks_decoded() const {
+    return state_.with([](const State& s) { return s.decoded; });
+}
+std::uint64_t BlockReader::bytes_loaded() const {
+    return state_.with([](const State& s) { return s.loaded; });
+}
+
+}  // namespace perdure

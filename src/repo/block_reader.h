@@ -1,0 +1,52 @@
+// Reads blocks by birth address: locate, load, open, decode; with a bounded cache of decoded blocks. Thread-safe.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <unordered_map>
+
+#include "base/guarded.h"
+#include "repo/block.h"
+#include "repo/pack_catalog.h"
+#include "repo/tree.h"
+
+namespace perdure {
+
+class BlockReader {
+public:
+    /// Anonymous memory: `cache_bytes`, and 2-3 MiB a reading thread.
+    BlockReader(const Repository&, PackRegistry&, PackCatalog&, std::size_t cache_bytes);
+
+    /// The content of a block. Corrupt or NotFound, naming pack and slot, if it cannot be had.
+    Result<std::shared_ptr<const Buffer>> read(PackNumber, std::uint32_t slot, std::stop_token);
+    LoadPage page_loader(std::stop_token);
+
+    std::uint64_t blocks_decoded() const;
+    std::uint64_t bytes_loaded() const;
+
+private:
+    using Key = std::uint64_t;  // pack number << 32 | slot
+    struct Cached {
+        std::shared_ptr<const Buffer> block;
+        std::list<Key>::iterator age;
+    };
+    struct State {
+        std::unordered_map<Key, Cached> blocks;
+        std::list<Key> by_age;  // newest first
+        std::size_t bytes = 0;
+        std::unordered_map<BirthPack, std::shared_ptr<const PackKeys>, BirthPackHash> keys;
+        std::unordered_map<SessionName, std::shared_ptr<const SessionSecret>, std::size_t (*)(const SessionName&)> secrets;
+        std::uint64_t decoded = 0, loaded = 0;
+        State();
+    };
+    Result<std::shared_ptr<const PackKeys>> keys_of(const BirthPack&, ByteView sealed_secret);
+    void remember(Key, std::shared_ptr<const Buffer>);
+
+    const Repository& repository_;
+    PackRegistry& registry_;
+    PackCatalog& catalog_;
+    const std::size_t cache_bytes_;
+    Guarded<State> state_;
+};
+
+}  // namespace perdure

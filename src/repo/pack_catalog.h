@@ -1,0 +1,58 @@
+// Where blocks lie, and what opens them: pack tables of the sessions that were asked for.
+//
+// A block's birth session tells, through its index, where it lies. When that index is gone or damaged the packs themselves are scanned: they describe themselves. Every location is only a claim; the
+// block's authentication decides. Thread-safe.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <unordered_map>
+
+#include "base/guarded.h"
+#include "repo/recipe.h"
+#include "repo/repository.h"
+
+namespace perdure {
+
+/// A pack that can be read.
+struct PackAccess {
+    PackTable table;
+    Buffer sealed_secret;  // of the session that wrote it
+};
+
+class PackCatalog {
+public:
+    PackCatalog(const Repository& repository, PackRegistry& registry) : repository_(repository), registry_(registry) {}
+
+    /// NotFound, naming the pack, if neither an index nor the packs themselves know it.
+    Result<std::shared_ptr<const PackAccess>> find(PackNumber, std::stop_token);
+    /// Learns the packs of an index that was loaded anyway.
+    void learn(const Index&);
+    /// Packs whose index could not be used and that were found by scanning.
+    std::size_t scanned() const;
+
+private:
+    struct State {
+        std::unordered_map<BirthPack, std::shared_ptr<const PackAccess>, BirthPackHash> packs;
+        std::set<SessionName> tried_sessions;
+        bool listed = false;
+        std::map<BirthPack, ObjectName> names;  // from a listing of packs/
+        std::size_t scanned = 0;
+    };
+    Result<std::shared_ptr<const PackAccess>> scan(const BirthPack&, std::stop_token);
+    Result<std::optional<ObjectName>> locate(const BirthPack&, std::stop_token);
+
+    const Repository& repository_;
+    PackRegistry& registry_;
+    Guarded<State> state_;
+};
+
+/// The table of a pack from the pack itself.
+Result<PackAccess> read_pack_access(const Repository&, const ObjectName&, const BirthPack&, std::stop_token);
+
+/// The manifest of a pack, checked against the digest its table binds.
+Result<PackManifest> load_manifest(const Repository&, const PackTable&, std::stop_token);
+
+}  // namespace perdure

@@ -1,0 +1,702 @@
+#include "repo/repository.h"
+
+#include <algorithm>
+
+#include "base/try.h"
+#include "repo/record.h"
+
+namespace perdure {
+
+std::string program_name() { return std::string("perdure ") + PERDURE_VERSION; }
+
+namespace {
+
+constexpr std::uint32_t kDefaultDomain = 1;
+
+Result<Key256> clear_only(const FrameHeader&) {
+    return Error(ErrorKind::Corrupt, "record should lie in clear");
+}
+
+Error not_owner(std::string_view what) {
+    return Error(ErrorKind::Denied, std::string(what) + " takes the owner's keys")
+        .with_hint("give the repository's password or its recovery key");
+}
+
+SignWith sign_as_owner(const OwnerKeys& owner, EpochNumber epoch) {
+    return {{Role::Owner, WriterNumber{0}, epoch}, &owner.signing, nullptr};
+}
+
+/// Creates, or finds the very same bytes there already.
+Result<void> create_same(Store& store, const ObjectName& name, ByteView bytes, std::stop_token stop) {
+    auto created = store.create(name, bytes, stop);
+    if (created || created.error().kind() != ErrorKind::AlreadyExists) return created;
+    const Buffer there = PERDURE_TRY(store.load(name, ByteRange::all(), stop));
+    return equal(there, bytes) ? Result<void>() : std::move(created);
+}
+
+}  // namespace
+
+// ------------------------------------------------------------------------------------ init
+
+namespace {
+
+struct Started {
+    Epoch epoch;
+    Digest digest;
+    OwnerSeed seed;
+};
+
+Buffer frame_clear(const RepositoryId& repository, ObjectType type, const ObjectName& name,
+                   ByteView body, const SignWith& sign) {
+    return seal_record({repository, type, name.text()}, body, sign, {});
+}
+
+/// Slot and first epoch, new.
+Result<Started> start_repository(Store& store, const InitOptions& options, Clock& clock,
+                                 Random& random, std::stop_token stop) {
+    RepositoryId repository;
+    random.fill(repository.raw());
+    Started started;
+    random.fill(started.seed.reveal_mutable());
+    const OwnerKeys owner = grow_owner_keys(repository, EpochNumber{1}, started.seed);
+    const auto now = static_cast<std::uint64_t>(clock.now().nanoseconds);
+    const KeySlot slot = PERDURE_TRY(wrap_seed(repository, EpochNumber{1}, started.seed,
+                                               options.passphrase, options.cost, options.label, now,
+                                               random));
+    const ObjectName slot_name = names::key_slot(slot.id);
+    const Buffer slot_object = frame_clear(repository, ObjectType::KeySlot, slot_name,
+                                           encode_key_slot(slot), sign_as_owner(owner, EpochNumber{1}));
+    PERDURE_TRY(store.create(slot_name, slot_object, stop));
+
+    Epoch& epoch = started.epoch;
+    epoch.repository = repository;
+    epoch.owner_sealing_key = owner.opening.sealing_key();
+    epoch.owner_verify_key = owner.signing.verify_key();
+    epoch.domains.push_back(DomainRecord{kDefaultDomain, "default", 1, EpochNumber{1}, {}, {}});
+    epoch.slots.push_back({slot.id, digest_of(slot_object), slot.label});
+    epoch.time_ns = now;
+    const ObjectName epoch_name = names::epoch(EpochNumber{1});
+    const Buffer epoch_object = frame_clear(repository, ObjectType::Epoch, epoch_name,
+                                            encode_epoch(epoch), sign_as_owner(owner, EpochNumber{1}));
+    started.digest = digest_of(epoch_object);
+    PERDURE_TRY(store.create(epoch_name, epoch_object, stop));
+    return started;
+}
+
+/// An init that stopped between the first epoch and the config: its slot must open with the passphrase given now.
+Result<Started> resume_repository(Store& store, ByteView epoch_object, const InitOptions& options,
+                                  std::stop_token stop) {
+    // The repository id is inside the record, and authenticates it: read it first, then check with it.
+    const FrameHeader frame = PERDURE_TRY(parse_frame(epoch_object));
+    if (frame.sealing != Sealing::Clear) return Error(ErrorKind::Corrupt, "epochs/00000001 is damaged");
+    const ObjectName name = names::epoch(EpochNumber{1});
+    Started started;
+    const auto opened = PERDURE_TRY(open_record({{}, ObjectType::Epoch, name.text()}, epoch_object, clear_only));
+    started.epoch = PERDURE_TRY(decode_epoch(opened.body));
+    const RecordPlace place{started.epoch.repository, ObjectType::Epoch, name.text()};
+    if (!verify_signature(place, opened, started.epoch.owner_verify_key) || started.epoch.slots.empty())
+        return Error(ErrorKind::Corrupt, "epochs/00000001 does not authenticate");
+    started.digest = digest_of(epoch_object);
+    const ObjectName slot_name = names::key_slot(started.epoch.slots.front().id);
+    const Buffer slot_object = PERDURE_TRY(store.load(slot_name, ByteRange::all(), stop));
+    const auto slot_record =
+        PERDURE_TRY(open_record({started.epoch.repository, ObjectType::KeySlot, slot_name.text()}, slot_object, clear_only));
+    const KeySlot slot = PERDURE_TRY(decode_key_slot(slot_record.body));
+    auto seed = unwrap_seed(started.epoch.repository, slot, options.passphrase);
+    if (!seed)
+        return std::move(seed).error().context("an interrupted init lies here").with_hint(
+            "run init again with the password it was started with, or empty the location");
+    started.seed = *seed;
+    return started;
+}
+
+}  // namespace
+
+Result<InitResult> Repository::initialize(Store& store, const InitOptions& options, Clock& clock,
+                                          Random& random, std::stop_token stop) {
+    const Error exists =
+        Error(ErrorKind::AlreadyExists, "there is a repository already at " + store.properties().description)
+            .with_hint("use another location, or back up to this one");
+    const auto config_stat = store.stat(names::config(), stop);
+    if (config_stat) return exists;
+    if (config_stat.error().kind() != ErrorKind::NotFound) return config_stat.error();
+
+    const auto epoch_object = store.load(names::epoch(EpochNumber{1}), ByteRange::all(), stop);
+    if (!epoch_object && epoch_object.error().kind() != ErrorKind::NotFound) return epoch_object.error();
+    Result<Started> started = epoch_object ? resume_repository(store, *epoch_object, options, stop)
+                                           : start_repository(store, options, clock, random, stop);
+    if (!started && started.error().kind() == ErrorKind::AlreadyExists)
+        return std::move(started).error().context("another init runs here at the same time");
+    const Started& s = PERDURE_TRY(std::move(started));
+
+    const OwnerKeys owner = grow_owner_keys(s.epoch.repository, EpochNumber{1}, s.seed);
+    Config config;
+    config.repository = s.epoch.repository;
+    config.created_ns = s.epoch.time_ns;
+    config.chunker_average_log2 = options.chunker_average_log2;
+    config.owner_verify_key = owner.signing.verify_key();
+    config.first_epoch = s.digest;
+    const Buffer object = frame_clear(config.repository, ObjectType::Config, names::config(),
+                                      encode_config(config), sign_as_owner(owner, EpochNumber{1}));
+    const auto created = create_same(store, names::config(), object, stop);
+    if (!created && created.error().kind() == ErrorKind::AlreadyExists) return exists;
+    PERDURE_TRY(created);
+    return InitResult{config.repository, to_recovery_key(s.seed)};
+}
+
+// ------------------------------------------------------------------------------------ open
+
+Result<void> Repository::load_config(std::stop_token stop) {
+    auto object = store_.load(names::config(), ByteRange::all(), stop);
+    if (!object) {
+        if (object.error().kind() != ErrorKind::NotFound) return std::move(object).error();
+        return Error(ErrorKind::NoRepository, "there is no repository at " + store_.properties().description)
+            .with_hint("check the location, or make one with `perdure init`");
+    }
+    config_digest_ = digest_of(*object);
+    const auto opened = PERDURE_TRY(
+        open_record({{}, ObjectType::Config, names::config().text()}, *object, clear_only));
+    config_ = PERDURE_TRY(decode_config(opened.body).context("perdure"));
+    const RecordPlace place{config_.repository, ObjectType::Config, names::config().text()};
+    if (!verify_signature(place, opened, config_.owner_verify_key))
+        return Error(ErrorKind::Corrupt, "perdure: the config does not authenticate");
+    return {};
+}
+
+Result<OpenedRecord> Repository::open_epoch(EpochNumber e, ByteView object) const {
+    return open_record({config_.repository, ObjectType::Epoch, names::epoch(e).text()}, object, clear_only);
+}
+
+Result<void> Repository::load_epochs(std::stop_token stop) {
+    for (std::uint32_t e = 1;; ++e) {
+        const ObjectName name = names::epoch(EpochNumber{e});
+        auto object = store_.load(name, ByteRange::all(), stop);
+        if (!object && object.error().kind() == ErrorKind::NotFound && e > 1) return {};
+        if (!object) return std::move(object).error().context("loading the epochs");
+        const Digest digest = digest_of(*object);
+        const auto opened = PERDURE_TRY(open_epoch(EpochNumber{e}, *object));
+        Epoch epoch = PERDURE_TRY(decode_epoch(opened.body).context(name.text()));
+        const RecordPlace place{config_.repository, ObjectType::Epoch, name.text()};
+        const auto bad = [&](const char* why) { return Error(ErrorKind::Corrupt, name.text() + ": " + why); };
+        if (number(epoch.number) != e || epoch.repository != config_.repository)
+            return bad("is another epoch's record");
+        if (!verify_signature(place, opened, epoch.owner_verify_key)) return bad("does not authenticate");
+        if (e == 1) {
+            if (digest != config_.first_epoch || epoch.owner_verify_key != config_.owner_verify_key)
+                return bad("is not the one the config names");
+        } else {
+            if (epoch.previous != epoch_digest_) return bad("does not follow the epoch before it");
+            if (epoch.owner_verify_key != epochs_.back().owner_verify_key &&
+                !verify_previous_owner_signature(place, opened, epochs_.back().owner_verify_key))
+                return bad("was not signed by the owner before");
+        }
+        for (const auto* features : {&epoch.features.read, &epoch.features.write})
+            if (!features->empty())
+                return Error(ErrorKind::Unsupported, "the repository uses the feature \"" +
+                                                         features->front() + "\", which this program does not know")
+                    .with_hint("use a newer perdure");
+        epochs_.push_back(std::move(epoch));
+        epoch_digest_ = digest;
+    }
+}
+
+Result<void> Repository::adopt_writer(const WriterIdentity& writer) {
+    const auto refuse = [](std::string why) {
+        return Error(ErrorKind::Denied, std::move(why))
+            .with_hint("if the repository was replaced or rolled back, find out why before backing up to it");
+    };
+    if (writer.repository != config_.repository || writer.config != config_digest_)
+        return Error(ErrorKind::WrongKey, "the writer key belongs to another repository");
+    if (number(writer.epoch) > epochs_.size())
+        return refuse("the repository is older than this writer key has seen (epoch " +
+                      std::to_string(number(writer.epoch)) + "): it was rolled back");
+    const Epoch& pinned = epochs_[number(writer.epoch) - 1];
+    if (pinned.owner_verify_key != writer.owner_verify_key || pinned.owner_sealing_key != writer.owner_sealing_key)
+        return refuse("the owner keys of the repository are not those this writer key was made for");
+    for (const DomainKeys& keys : writer.domains) keyring_.add_domain(keys);
+    const OpeningKey opening(writer.opening_secret);
+    for (const DomainRecord& domain : epoch().domains)
+        for (const auto& sealed : domain.sealed_keys)
+            if (sealed.enrolment == writer.enrolment)
+                if (const auto inside = opening.open(sealed.sealed))
+                    keyring_.add_domain(PERDURE_TRY(decode_domain_keys(*inside)));
+    return {};
+}
+
+Result<OwnerSeed> Repository::seed_from(const Passphrase& passphrase, std::stop_token stop) const {
+    const auto text = as_text(passphrase.reveal());
+    if (looks_like_recovery_key(text)) return from_recovery_key(text);
+    std::string damaged;
+    for (const SlotReference& reference : epoch().slots) {
+        const ObjectName name = names::key_slot(reference.id);
+        const auto object = store_.load(name, ByteRange::all(), stop);
+        const auto note = [&](const std::string& why) {
+            damaged += (damaged.empty() ? "" : "; ") + name.text() + " " + why;
+        };
+        if (!object && object.error().kind() != ErrorKind::NotFound) return object.error();
+        if (!object) {
+            note("is missing");
+            continue;
+        }
+        const auto opened = open_record({config_.repository, ObjectType::KeySlot, name.text()}, *object, clear_only);
+        const auto slot = opened ? decode_key_slot(opened->body) : Result<KeySlot>(opened.error());
+        if (digest_of(*object) != reference.digest || !slot) {
+            note("is damaged");
+            continue;
+        }
+        auto seed = unwrap_seed(config_.repository, *slot, passphrase);
+        if (seed || seed.error().kind() != ErrorKind::WrongKey) return seed;
+    }
+    if (!damaged.empty())
+        return Error(ErrorKind::Corrupt, "no key slot opens with this password, but not all could be tried: " + damaged)
+            .with_hint("use the recovery key that init printed, then add a new slot with `perdure key add`");
+    return Error(ErrorKind::WrongKey, "wrong password for the repository at " + store_.properties().description);
+}
+
+Result<void> Repository::adopt_seed(const OwnerSeed& seed) {
+    const OwnerKeys keys = grow_owner_keys(config_.repository, epoch().seed_epoch, seed);
+    if (keys.signing.verify_key() != epoch().owner_verify_key || keys.opening.sealing_key() != epoch().owner_sealing_key)
+        return Error(ErrorKind::WrongKey, "the key does not open this repository (an older or another repository's recovery key?)");
+    std::map<EpochNumber, OwnerSeed> seeds{{epoch().seed_epoch, seed}};
+    for (const FormerSeed& former : epoch().former_seeds) {
+        const Buffer inside = PERDURE_TRY(keys.opening.open(former.sealed).context("former owner keys"));
+        seeds.emplace(former.epoch, OwnerSeed::copy_of(inside));
+    }
+    for (auto at = seeds.rbegin(); at != seeds.rend(); ++at)
+        keyring_.add_owner(grow_owner_keys(config_.repository, at->first, at->second));
+    for (const DomainRecord& domain : epoch().domains) {
+        const auto add = [&](std::uint32_t generation, EpochNumber seed_epoch) {
+            const auto at = seeds.find(seed_epoch);
+            if (at != seeds.end())
+                keyring_.add_domain(grow_domain_keys(config_.repository, at->second, {domain.id, generation}));
+        };
+        add(domain.generation, domain.seed_epoch);
+        for (const auto& past : domain.past) add(past.generation, past.seed_epoch);
+    }
+    return {};
+}
+
+Result<std::unique_ptr<Repository>> Repository::open(Store& store, const Credentials& credentials,
+                                                     Clock& clock, Random& random, std::stop_token stop) {
+    std::unique_ptr<Repository> repository(new Repository(store, clock, random));
+    PERDURE_TRY(repository->load_config(stop));
+    PERDURE_TRY(repository->load_epochs(stop));
+    if (credentials.passphrase) {
+        const OwnerSeed seed = PERDURE_TRY(repository->seed_from(*credentials.passphrase, stop));
+        PERDURE_TRY(repository->adopt_seed(seed));
+    }
+    if (credentials.writer) PERDURE_TRY(repository->adopt_writer(*credentials.writer));
+    return repository;
+}
+
+DomainName Repository::domain_name() const {
+    const DomainRecord* domain = epoch().domain(kDefaultDomain);
+    return {kDefaultDomain, domain != nullptr ? domain->generation : 1};
+}
+
+const Epoch* Repository::find_epoch(EpochNumber e) const {
+    return number(e) >= 1 && number(e) <= epochs_.size() ? &epochs_[number(e) - 1] : nullptr;
+}
+
+// ------------------------------------------------------------------------------------ records
+
+Result<OpenedRecord> Repository::open_sealed(ObjectType type, const ObjectName& name, ByteView object) const {
+    return open_record({config_.repository, type, name.text()}, object, [&](const FrameHeader& frame) -> Result<Key256> {
+        if (frame.sealing != Sealing::IndexKey) return Error(ErrorKind::Corrupt, "has a wrong sealing");
+        return keyring_.index_key({frame.domain, frame.generation});
+    });
+}
+
+Result<OpenedRecord> Repository::open_by_writer(ObjectType type, const ObjectName& name, WriterNumber writer,
+                                                ByteView object) const {
+    OpenedRecord opened = PERDURE_TRY(open_sealed(type, name, object));
+    const Certificate certificate = PERDURE_TRY(certificate_of(writer, {}).context(name.text()));
+    if (opened.signer.enrolment != writer || opened.signer.role != certificate.role)
+        return Error(ErrorKind::Corrupt, name.text() + ": was signed by someone else than its writer");
+    if (!verify_signature({config_.repository, type, name.text()}, opened, certificate.verify_key))
+        return Error(ErrorKind::Corrupt, name.text() + ": its signature is not its writer's");
+    return opened;
+}
+
+Result<OpenedRecord> Repository::open_by_maintainer(ObjectType type, const ObjectName& name, ByteView object) const {
+    OpenedRecord opened = PERDURE_TRY(open_sealed(type, name, object));
+    const RecordPlace place{config_.repository, type, name.text()};
+    const auto refuse = [&] {
+        return Error(ErrorKind::Corrupt, name.text() + ": was signed by someone who may not decide this");
+    };
+    if (opened.signer.role == Role::Owner) {
+        const Epoch* e = find_epoch(opened.signer.epoch);
+        if (e == nullptr || !verify_signature(place, opened, e->owner_verify_key)) return refuse();
+        return opened;
+    }
+    if (opened.signer.role != Role::Maintainer) return refuse();
+    const Certificate certificate = PERDURE_TRY(certificate_of(opened.signer.enrolment, {}));
+    if (certificate.role != Role::Maintainer || !verify_signature(place, opened, certificate.verify_key)) return refuse();
+    return opened;
+}
+
+// ------------------------------------------------------------------------------------ enrolments
+
+Result<EnrolmentList> Repository::enrolments(std::stop_token stop) const {
+    if (auto known = enrolments_.with([](const auto& list) { return list; })) return *known;
+    EnrolmentList list;
+    for (std::uint32_t i = 1;; ++i) {
+        const WriterNumber w{i};
+        const ObjectName name = names::enrolment(w);
+        auto object = store_.load(name, ByteRange::all(), stop);
+        if (!object && object.error().kind() == ErrorKind::NotFound) break;
+        if (!object) return std::move(object).error().context("loading the enrolments");
+        const auto digest = digest_of(*object);
+        const auto opened = open_by_maintainer(ObjectType::Enrolment, name, *object);
+        auto enrolment = opened ? decode_enrolment(opened->body) : Result<Enrolment>(opened.error());
+        const bool by_owner = opened && opened->signer.role == Role::Owner;
+        if (!enrolment)
+            list.problems.push_back({name.text(), enrolment.error().describe()});
+        else if (enrolment->number != w)
+            list.problems.push_back({name.text(), "is another enrolment's record"});
+        else if (enrolment->kind != EnrolmentKind::Barrier && !by_owner)
+            list.problems.push_back({name.text(), "was not signed by the owner"});
+        else {
+            if (enrolment->previous != list.last_digest)
+                list.problems.push_back({name.text(), "does not follow the enrolment before it"});
+            list.by_number.emplace(w, std::move(*enrolment));
+        }
+        list.last_digest = digest;
+        list.next = WriterNumber{i + 1};
+    }
+    enrolments_.with([&](auto& remembered) { remembered = list; });
+    return list;
+}
+
+void Repository::forget_enrolments() const {
+    enrolments_.with([](auto& remembered) { remembered.reset(); });
+}
+
+Result<Certificate> Repository::certificate_of(WriterNumber writer, std::stop_token stop) const {
+    const EnrolmentList list = PERDURE_TRY(enrolments(stop));
+    const auto at = list.by_number.find(writer);
+    if (at == list.by_number.end() || at->second.kind != EnrolmentKind::Certificate)
+        return Error(ErrorKind::Corrupt, "writer " + std::to_string(number(writer)) + " is not enrolled");
+    return at->second.certificate;
+}
+
+Result<WriterIdentity> Repository::enrol(const Certificate& wanted, std::stop_token stop) {
+    if (!is_owner()) return not_owner("enrolling a writer");
+    WriterIdentity identity;
+    random_.fill(identity.signing_seed.reveal_mutable());
+    random_.fill(identity.opening_secret.reveal_mutable());
+    Certificate certificate = wanted;
+    certificate.verify_key = SigningKey(identity.signing_seed).verify_key();
+    certificate.sealing_key = OpeningKey(identity.opening_secret).sealing_key();
+    const DomainKeys domain = PERDURE_TRY(domain_keys());
+    const OwnerKeys& owner = keyring_.owner();
+    while (true) {
+        forget_enrolments();
+        const EnrolmentList list = PERDURE_TRY(enrolments(stop));
+        Enrolment enrolment;
+        enrolment.number = list.next;
+        enrolment.previous = list.last_digest;
+        enrolment.time_ns = static_cast<std::uint64_t>(clock_.now().nanoseconds);
+        enrolment.certificate = certificate;
+        const ObjectName name = names::enrolment(list.next);
+        const Buffer object =
+            seal_record({config_.repository, ObjectType::Enrolment, name.text()}, encode_enrolment(enrolment),
+                        sign_as_owner(owner, epoch().number),
+                        {Sealing::IndexKey, domain.index_key, domain.name.domain, domain.name.generation});
+        const auto created = create_same(store_, name, object, stop);
+        if (!created && created.error().kind() == ErrorKind::AlreadyExists) continue;  // lost a race
+        PERDURE_TRY(created);
+        forget_enrolments();
+        identity.repository = config_.repository;
+        identity.config = config_digest_;
+        identity.epoch = epoch().number;
+        identity.epoch_digest = epoch_digest_;
+        identity.owner_verify_key = epoch().owner_verify_key;
+        identity.owner_sealing_key = epoch().owner_sealing_key;
+        identity.enrolment = list.next;
+        identity.name = certificate.name;
+        identity.role = certificate.role;
+        identity.domains.push_back(domain);
+        return identity;
+    }
+}
+
+// ------------------------------------------------------------------------------------ epochs
+
+Result<void> Repository::publish_epoch(Epoch next, const OwnerKeys& signer, const SigningKey* previous_owner,
+                                       std::stop_token stop) {
+    next.number = EpochNumber{number(epoch().number) + 1};
+    next.previous = epoch_digest_;
+    next.time_ns = static_cast<std::uint64_t>(clock_.now().nanoseconds);
+    const ObjectName name = names::epoch(next.number);
+    SignWith sign = sign_as_owner(signer, next.number);
+    sign.previous_owner = previous_owner;
+    const Buffer object = frame_clear(config_.repository, ObjectType::Epoch, name, encode_epoch(next), sign);
+    auto created = create_same(store_, name, object, stop);
+    if (!created && created.error().kind() == ErrorKind::AlreadyExists)
+        return Error(ErrorKind::Unavailable, "the keys were changed by someone else at the same moment")
+            .with_hint("run the command again");
+    PERDURE_TRY(created);
+    epoch_digest_ = digest_of(object);
+    epochs_.push_back(std::move(next));
+    return {};
+}
+
+Result<SlotId> Repository::add_slot(const Passphrase& passphrase, Argon2Cost cost, std::string label, std::stop_token stop) {
+    if (!is_owner()) return not_owner("adding a key slot");
+    const OwnerKeys& owner = keyring_.owner();
+    const KeySlot slot = PERDURE_TRY(wrap_seed(config_.repository, owner.seed_epoch, owner.seed, passphrase, cost, label,
+                                               static_cast<std::uint64_t>(clock_.now().nanoseconds), random_));
+    const ObjectName name = names::key_slot(slot.id);
+    const Buffer object = frame_clear(config_.repository, ObjectType::KeySlot, name, encode_key_slot(slot),
+                                      sign_as_owner(owner, epoch().number));
+    PERDURE_TRY(store_.create(name, object, stop));
+    Epoch next = epoch();
+    next.slots.push_back({slot.id, digest_of(object), std::move(label)});
+    PERDURE_TRY(publish_epoch(std::move(next), owner, nullptr, stop));
+    return slot.id;
+}
+
+Result<void> Repository::remove_slot(const SlotId& id, std::stop_token stop) {
+    if (!is_owner()) return not_owner("removing a key slot");
+    Epoch next = epoch();
+    const auto removed = std::erase_if(next.slots, [&](const SlotReference& s) { return s.id == id; });
+    if (removed == 0) return Error(ErrorKind::NotFound, "there is no key slot " + id.hex()).with_hint("see `perdure key list`");
+    if (next.slots.empty())
+        return Error(ErrorKind::InvalidInput, "key slot " + id.hex() + " is the last one")
+            .with_hint("add another first: `perdure key add`");
+    PERDURE_TRY(publish_epoch(std::move(next), keyring_.owner(), nullptr, stop));
+    return store_.remove(names::key_slot(id), stop);
+}
+
+Result<void> Repository::revoke(WriterNumber writer, SessionNumber last, std::string reason, std::stop_token stop) {
+    if (!is_owner()) return not_owner("revoking a writer");
+    PERDURE_TRY(certificate_of(writer, stop));
+    if (epoch().revocation_of(writer) != nullptr)
+        return Error(ErrorKind::InvalidInput, "writer " + std::to_string(number(writer)) + " is revoked already");
+    Epoch next = epoch();
+    next.revocations.push_back({writer, last, static_cast<std::uint64_t>(clock_.now().nanoseconds), std::move(reason)});
+    return publish_epoch(std::move(next), keyring_.owner(), nullptr, stop);
+}
+
+Result<std::string> Repository::rotate(const Passphrase& passphrase, Argon2Cost cost, std::string label, std::stop_token stop) {
+    if (!is_owner()) return not_owner("rotating the keys");
+    const EnrolmentList enrolled = PERDURE_TRY(enrolments(stop));
+    const OwnerKeys old_owner = keyring_.owner();
+    const EpochNumber next_number{number(epoch().number) + 1};
+    OwnerSeed seed;
+    random_.fill(seed.reveal_mutable());
+    const OwnerKeys owner = grow_owner_keys(config_.repository, next_number, seed);
+    const KeySlot slot = PERDURE_TRY(wrap_seed(config_.repository, next_number, seed, passphrase, cost, label,
+                                               static_cast<std::uint64_t>(clock_.now().nanoseconds), random_));
+    const ObjectName slot_name = names::key_slot(slot.id);
+    const Buffer slot_object = frame_clear(config_.repository, ObjectType::KeySlot, slot_name, encode_key_slot(slot),
+                                           sign_as_owner(owner, next_number));
+    PERDURE_TRY(store_.create(slot_name, slot_object, stop));
+
+    Epoch next = epoch();
+    const std::vector<SlotReference> old_slots = next.slots;
+    next.seed_epoch = next_number;
+    next.owner_sealing_key = owner.opening.sealing_key();
+    next.owner_verify_key = owner.signing.verify_key();
+    next.slots = {{slot.id, digest_of(slot_object), std::move(label)}};
+    // Former seeds are sealed anew: the boxes of the epoch before open only with its own keys.
+    next.former_seeds.clear();
+    const auto seal_former = [&](EpochNumber e, ByteView former) {
+        next.former_seeds.push_back({e, seal_to(owner.opening.sealing_key(), former)});
+    };
+    seal_former(old_owner.seed_epoch, old_owner.seed.reveal());
+    for (const FormerSeed& former : epoch().former_seeds)
+        seal_former(former.epoch, PERDURE_TRY(old_owner.opening.open(former.sealed)));
+    for (DomainRecord& domain : next.domains) {
+        domain.past.push_back({domain.generation, domain.seed_epoch});
+        ++domain.generation;
+        domain.seed_epoch = next_number;
+        domain.sealed_keys.clear();
+        const DomainKeys keys = grow_domain_keys(config_.repository, seed, {domain.id, domain.generation});
+        for (const auto& [w, enrolment] : enrolled.by_number) {
+            if (enrolment.kind != EnrolmentKind::Certificate || next.revocation_of(w) != nullptr) continue;
+            if (!can_seal_to(enrolment.certificate.sealing_key)) continue;
+            domain.sealed_keys.push_back({w, seal_to(enrolment.certificate.sealing_key,
+                                                     encode_domain_keys(keys, enrolment.certificate.role == Role::Writer))});
+        }
+    }
+    PERDURE_TRY(publish_epoch(std::move(next), owner, &old_owner.signing, stop));
+    for (const SlotReference& old : old_slots) PERDURE_TRY(store_.remove(names::key_slot(old.id), stop));
+    keyring_ = Keyring();
+    PERDURE_TRY(adopt_seed(seed));
+    return to_recovery_key(seed);
+}
+
+// ------------------------------------------------------------------------------------ points
+
+Result<LogRecord> Repository::load_log_entry(SessionName session, Digest* digest, std::stop_token stop) const {
+    const ObjectName name = names::log_entry(session);
+    const Buffer object = PERDURE_TRY(store_.load(name, ByteRange::all(), stop));
+    // A barrier in a writer's log is a maintainer's; a session is the writer's own.
+    auto by_writer = open_by_writer(ObjectType::LogEntry, name, session.writer, object);
+    const OpenedRecord opened =
+        by_writer ? std::move(*by_writer) : PERDURE_TRY(open_by_maintainer(ObjectType::LogEntry, name, object));
+    LogRecord record = PERDURE_TRY(decode_log_record(opened.body).context(name.text()));
+    if (record.session != session) return Error(ErrorKind::Corrupt, name.text() + ": is another entry's record");
+    const bool own = opened.signer.enrolment == session.writer && opened.signer.role != Role::Owner;
+    if ((record.kind == LogKind::Session) != own)
+        return Error(ErrorKind::Corrupt, name.text() + ": was signed by the wrong role");
+    if (digest != nullptr) *digest = digest_of(object);
+    return record;
+}
+
+Result<void> Repository::check_may(const PointHeader& header, const Certificate& certificate) const {
+    const auto allowed = [](const auto& list, const auto& value) {
+        return list.empty() || std::find(list.begin(), list.end(), value) != list.end();
+    };
+    if (is_point(header.kind) && !allowed(certificate.hosts, header.host))
+        return Error(ErrorKind::Denied, "its writer may not make points of host \"" + header.host + "\"");
+    if (!allowed(certificate.kinds, static_cast<std::uint32_t>(header.kind)))
+        return Error(ErrorKind::Denied, "its writer may not make points of this kind");
+    if (!allowed(certificate.classes, header.retention_class))
+        return Error(ErrorKind::Denied, "its writer may not use this retention class");
+    return {};
+}
+
+Result<Point> Repository::believe_point(SessionName session, ByteView object, std::stop_token stop) const {
+    const ObjectName name = names::point(session);
+    const Certificate certificate = PERDURE_TRY(certificate_of(session.writer, stop).context(name.text()));
+    auto own = open_by_writer(ObjectType::Point, name, session.writer, object);
+    const bool by_writer = own.has_value();
+    if (!own) {
+        auto decided = open_by_maintainer(ObjectType::Point, name, object);
+        if (!decided) return std::move(own).error();
+        own = std::move(decided);
+    }
+    Point point;
+    point.header = PERDURE_TRY(decode_point_header(own->body).context(name.text()));
+    point.digest = digest_of(object);
+    const PointHeader& header = point.header;
+    const auto bad = [&](std::string why) { return Error(ErrorKind::Corrupt, name.text() + ": " + std::move(why)); };
+    if (header.session != session) return bad("is another session's record");
+    if (by_writer == (header.kind == EndKind::Fence)) return bad("was signed by the wrong role");
+    if (by_writer) PERDURE_TRY(check_may(header, certificate).context(name.text()));
+    if (const Revocation* r = epoch().revocation_of(session.writer); r != nullptr && number(session.session) > number(r->last_number))
+        return Error(ErrorKind::Denied, name.text() + ": was written after its writer was revoked");
+    const ByteView body = object.subspan(own->framed_size);
+    if (header.body ? body.empty() || digest_of(body) != *header.body : !body.empty())
+        return bad("its body is not the one its header names");
+    point.tags = header.tags;
+    return point;
+}
+
+Result<Point> Repository::load_point(SessionName session, std::stop_token stop) const {
+    const Buffer object = PERDURE_TRY(store_.load(names::point(session), ByteRange::all(), stop));
+    Point point = PERDURE_TRY(believe_point(session, object, stop));
+    Digest log;
+    PERDURE_TRY(load_log_entry(session, &log, stop).context(names::point(session).text()));
+    if (log != point.header.log_entry)
+        return Error(ErrorKind::Corrupt, names::point(session).text() + ": names another log entry than the one there");
+    return point;
+}
+
+Result<PointBody> Repository::load_body(const Point& point, std::stop_token stop) const {
+    const ObjectName name = names::point(point.session());
+    if (!point.header.body) return Error(ErrorKind::InvalidInput, name.text() + ": has no content");
+    const SessionSecret secret = PERDURE_TRY(
+        keyring_.open_secret(config_.repository, point.session(), point.header.sealed_secret).context(name.text()));
+    const Buffer object = PERDURE_TRY(store_.load(name, ByteRange::all(), stop));
+    if (digest_of(object) != point.digest)
+        return Error(ErrorKind::Corrupt, name.text() + ": changed while it was read");
+    const FrameHeader header = PERDURE_TRY(parse_frame(object));
+    const ByteView body = ByteView(object).subspan(kFrameHeaderSize + header.payload_length + kFrameTrailerSize);
+    const auto opened = PERDURE_TRY(
+        open_record({config_.repository, ObjectType::PointBody, name.text()}, body, [&](const FrameHeader& frame) -> Result<Key256> {
+            if (frame.sealing != Sealing::Session) return Error(ErrorKind::Corrupt, "has a wrong sealing");
+            return secret;
+        }));
+    return decode_point_body(opened.body).context(name.text());
+}
+
+Result<std::shared_ptr<const Index>> Repository::load_index(SessionName session, std::optional<Digest> expected,
+                                                            std::stop_token stop) const {
+    const ObjectName name = names::index(session);
+    const Buffer object = PERDURE_TRY(store_.load(name, ByteRange::all(), stop));
+    if (expected && digest_of(object) != *expected)
+        return Error(ErrorKind::Corrupt, name.text() + ": is not the index its point names");
+    const auto opened = PERDURE_TRY(open_by_writer(ObjectType::Index, name, session.writer, object));
+    auto index = std::make_shared<Index>(PERDURE_TRY(decode_index(opened.body).context(name.text())));
+    if (index->session != session) return Error(ErrorKind::Corrupt, name.text() + ": is another session's record");
+    return std::shared_ptr<const Index>(std::move(index));
+}
+
+Result<PointList> Repository::list_points(std::stop_token stop) const {
+    std::vector<SessionName> found;
+    PointList list;
+    PERDURE_TRY(store_.list("points/", [&](std::string_view name, const ObjectStat&) {
+        if (const auto session = names::parse_point(name))
+            found.push_back(*session);
+        else
+            list.problems.push_back({std::string(name), "is not the name of a point"});
+        return true;
+    }, stop));
+    for (const SessionName session : found) {
+        auto point = load_point(session, stop);
+        if (!point && (point.error().kind() == ErrorKind::Cancelled || point.error().kind() == ErrorKind::Unavailable))
+            return std::move(point).error();
+        if (!point)
+            list.problems.push_back({names::point(session).text(), point.error().describe()});
+        else if (is_point(point->header.kind))
+            list.points.push_back(std::move(*point));
+    }
+    PERDURE_TRY(apply_fates(list.points, list.problems, stop));
+    std::erase_if(list.points, [](const Point& p) { return p.expired; });
+    std::stable_sort(list.points.begin(), list.points.end(), [](const Point& a, const Point& b) {
+        return a.header.finished_ns < b.header.finished_ns;
+    });
+    return list;
+}
+
+Result<void> Repository::apply_fates(std::vector<Point>& points, std::vector<Problem>& problems, std::stop_token stop) const {
+    std::map<SessionName, Point*> by_session;
+    for (Point& p : points) by_session[p.session()] = &p;
+    std::vector<names::FateName> found;
+    PERDURE_TRY(store_.list("fate/", [&](std::string_view name, const ObjectStat&) {
+        if (const auto fate = names::parse_fate(name)) found.push_back(*fate);
+        return true;
+    }, stop));
+    for (const names::FateName& at : found) {
+        const auto target = by_session.find(at.point);
+        if (target == by_session.end()) continue;
+        const ObjectName name = names::fate(at.point, at.number);
+        const Buffer object = PERDURE_TRY(store_.load(name, ByteRange::all(), stop));
+        const auto opened = open_by_maintainer(ObjectType::Fate, name, object);
+        const auto fate = opened ? decode_fate(opened->body) : Result<Fate>(opened.error());
+        Point& point = *target->second;
+        if (!fate || fate->point.session != at.point || fate->point.digest != point.digest) {
+            problems.push_back({name.text(), fate ? "is about another point" : fate.error().describe()});
+            continue;
+        }
+        switch (fate->kind) {
+            case FateKind::Tags: point.tags = fate->tags; break;
+            case FateKind::Protected: point.is_protected = true; break;
+            case FateKind::Unprotected: point.is_protected = false; break;
+            case FateKind::Expired: point.expired = true; break;
+        }
+    }
+    return {};
+}
+
+Result<void> Repository::add_fate(const Point& point, Fate fate, std::stop_token stop) {
+    if (!is_owner()) return not_owner("deciding about a point");
+    const DomainKeys domain = PERDURE_TRY(domain_keys());
+    fate.point = {point.session(), point.digest};
+    fate.time_ns = clock_.now().nanoseconds;
+    for (fate.number = 1;; ++fate.number) {
+        const ObjectName name = names::fate(point.session(), fate.number);
+        const Buffer object =
+            seal_record({config_.repository, ObjectType::Fate, name.text()}, encode_fate(fate),
+                        sign_as_owner(keyring_.owner(), epoch().number),
+                        {Sealing::IndexKey, domain.index_key, domain.name.domain, domain.name.generation});
+        auto created = create_same(store_, name, object, stop);
+        if (created || created.error().kind() != ErrorKind::AlreadyExists) return created;
+    }
+}
+
+}  // namespace perdure

@@ -1,0 +1,158 @@
+// An open repository: the facade over config, epochs, keys, enrolments, points and indexes.
+//
+// The invariant: whatever this class returns has been authenticated (sealed, signed by someone the owner enrolled for it, under the name it was asked by); what has not is
+// reported as a Problem and never returned as a point. All methods are thread-safe after open().
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/guarded.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "repo/config.h"
+#include "repo/enrolment.h"
+#include "repo/index.h"
+#include "repo/keyring.h"
+#include "repo/point.h"
+#include "store/store.h"
+
+namespace perdure {
+
+struct Credentials {
+    std::optional<Passphrase> passphrase;   // or a recovery key, typed at the same prompt
+    std::optional<WriterIdentity> writer;   // a key file, or the local identity
+};
+
+struct InitOptions {
+    Passphrase passphrase;
+    Argon2Cost cost;
+    std::string label;
+    std::uint32_t chunker_average_log2 = 14;
+};
+struct InitResult {
+    RepositoryId repository;
+    std::string recovery_key;
+};
+
+/// An object that is there but cannot be believed.
+struct Problem {
+    std::string object;
+    std::string text;
+};
+
+struct Point {
+    PointHeader header;
+    Digest digest;           // of the whole object
+    bool expired = false;
+    bool is_protected = false;
+    std::vector<std::string> tags;  // as they are now
+    SessionName session() const { return header.session; }
+};
+
+struct PointList {
+    std::vector<Point> points;  // by time, oldest first
+    std::vector<Problem> problems;
+};
+
+struct EnrolmentList {
+    std::map<WriterNumber, Enrolment> by_number;
+    std::optional<Digest> last_digest;
+    WriterNumber next{1};
+    std::vector<Problem> problems;
+};
+
+class Repository {
+public:
+    /// Makes a repository in an empty store. The last object created is `perdure`: before it there is no repository, and an interrupted init is finished by running
+    /// it again with the same passphrase. AlreadyExists if there is one; InvalidInput if other things lie in the store.
+    static Result<InitResult> initialize(Store&, const InitOptions&, Clock&, Random&, std::stop_token);
+
+    /// NoRepository, WrongKey, Corrupt (a key slot is damaged), Unsupported (newer format or feature), Denied (pinned epoch or config differ).
+    static Result<std::unique_ptr<Repository>> open(Store&, const Credentials&, Clock&, Random&, std::stop_token);
+
+    Store& store() const { return store_; }
+    Clock& clock() const { return clock_; }
+    Random& random() const { return random_; }
+    const RepositoryId& id() const { return config_.repository; }
+    const Config& config() const { return config_; }
+    const Digest& config_digest() const { return config_digest_; }
+    const Epoch& epoch() const { return epochs_.back(); }
+    const Digest& epoch_digest() const { return epoch_digest_; }
+    const Keyring& keyring() const { return keyring_; }
+    bool is_owner() const { return keyring_.is_owner(); }
+    /// The generation in use of the default domain.
+    DomainName domain_name() const;
+    Result<DomainKeys> domain_keys() const { return keyring_.domain(domain_name()); }
+
+    // ---- enrolments
+    Result<EnrolmentList> enrolments(std::stop_token) const;
+    /// Enrols and returns what the machine must keep. Owner only.
+    Result<WriterIdentity> enrol(const Certificate& wanted, std::stop_token);
+    /// A new epoch that revokes: numbers of its log above `last` no longer count. Owner only.
+    Result<void> revoke(WriterNumber, SessionNumber last, std::string reason, std::stop_token);
+
+    // ---- key slots and epochs (owner only)
+    Result<SlotId> add_slot(const Passphrase&, Argon2Cost, std::string label, std::stop_token);
+    /// InvalidInput for the last one. The slot object is removed after the epoch that no longer lists it.
+    Result<void> remove_slot(const SlotId&, std::stop_token);
+    /// A new seed, slot and recovery key; former seeds sealed to it; domains get a new generation. The other slots go. Returns the recovery key.
+    Result<std::string> rotate(const Passphrase&, Argon2Cost, std::string label, std::stop_token);
+
+    // ---- reading
+    /// Only points, never checkpoints or fences; expired ones are left out.
+    Result<PointList> list_points(std::stop_token) const;
+    /// All kinds of ends. NotFound; Corrupt with the reason if it cannot be believed.
+    Result<Point> load_point(SessionName, std::stop_token) const;
+    Result<PointBody> load_body(const Point&, std::stop_token) const;
+    /// `expected`: the digest its point binds, if known.
+    Result<std::shared_ptr<const Index>> load_index(SessionName, std::optional<Digest> expected, std::stop_token) const;
+    Result<LogRecord> load_log_entry(SessionName, Digest* digest, std::stop_token) const;
+    /// The newest believable fates of a point, applied to it.
+    Result<void> apply_fates(std::vector<Point>&, std::vector<Problem>&, std::stop_token) const;
+    Result<void> add_fate(const Point&, Fate, std::stop_token);
+
+    /// Opens and authenticates a record of `type` that enrolled writer `writer` must have signed.
+    Result<OpenedRecord> open_by_writer(ObjectType, const ObjectName&, WriterNumber, ByteView object) const;
+    /// The same for records a maintainer or the owner signs.
+    Result<OpenedRecord> open_by_maintainer(ObjectType, const ObjectName&, ByteView object) const;
+    Result<OpenedRecord> open_sealed(ObjectType, const ObjectName&, ByteView object) const;
+
+    /// Drops remembered enrolments, after one was added elsewhere.
+    void forget_enrolments() const;
+
+private:
+    Repository(Store& store, Clock& clock, Random& random) : store_(store), clock_(clock), random_(random) {}
+
+    Result<void> load_config(std::stop_token);
+    Result<void> load_epochs(std::stop_token);
+    Result<OpenedRecord> open_epoch(EpochNumber, ByteView object) const;
+    Result<void> adopt_writer(const WriterIdentity&);
+    Result<OwnerSeed> seed_from(const Passphrase&, std::stop_token) const;
+    Result<void> adopt_seed(const OwnerSeed&);
+    Result<void> publish_epoch(Epoch, const OwnerKeys& signer, const SigningKey* previous_owner, std::stop_token);
+    Result<void> check_may(const PointHeader&, const Certificate&) const;
+    Result<Certificate> certificate_of(WriterNumber, std::stop_token) const;
+    const Epoch* find_epoch(EpochNumber) const;
+    Result<Point> believe_point(SessionName, ByteView object, std::stop_token) const;
+
+    Store& store_;
+    Clock& clock_;
+    Random& random_;
+    Config config_;
+    Digest config_digest_;
+    std::vector<Epoch> epochs_;
+    Digest epoch_digest_;  // of the newest
+    Keyring keyring_;
+    mutable Guarded<std::optional<EnrolmentList>> enrolments_;
+};
+
+/// This program, as records name it: "perdure 0.1.0".
+std::string program_name();
+
+}  // namespace perdure
