@@ -110,6 +110,55 @@ TEST(Chunker, ConfirmEverythingGivesTheReferenceCuts) {
     }
 }
 
+/// The end of the first leaf if every position is a candidate, so that stage 2 alone decides. The
+/// average is 64 KiB: six bits of v are asked for before it, two past it.
+template <class Value>
+std::uint32_t first_end(ByteView data, const Value& value) {
+    const CutRule rule{ChunkerProfile{16}};
+    const GearTables all({}, {});
+    Cuts candidates;
+    Cuts cuts;
+    CutSelection(rule, gear_kernel(preferred_kernel()), all, data, value, candidates)
+        .run(true, cuts);
+    return cuts[0];
+}
+
+/// With a stage 2 that gives `v` at position `at` and all ones elsewhere.
+std::uint32_t first_end(ByteView data, std::size_t at, std::uint64_t v) {
+    return first_end(data, [&](const std::byte* window) {
+        return window + kConfirmWindow == data.data() + at + 1 ? v : ~std::uint64_t{0};
+    });
+}
+
+TEST(Chunker, TheEdgesOfTheRulesAreExact) {
+    constexpr std::uint32_t kMin = 16'384, kAverage = 65'536, kMax = 262'144;
+    const Buffer data = reference_input(300'000);
+    EXPECT_EQ(first_end(data, kMin - 1, 0), kMax);
+    EXPECT_EQ(first_end(data, kMin, 0), kMin + 1);
+    EXPECT_EQ(first_end(data, kMax - 2, 0), kMax - 1);
+    EXPECT_EQ(first_end(data, kMax, 0), kMax);
+    const std::uint64_t six_bits = 1 << 6;
+    const std::uint64_t two_bits = 1 << 2;
+    EXPECT_EQ(first_end(data, kAverage - 1, six_bits), kAverage);
+    EXPECT_EQ(first_end(data, kAverage - 1, six_bits / 2), kMax);
+    EXPECT_EQ(first_end(data, kAverage - 1, two_bits), kMax);
+    EXPECT_EQ(first_end(data, kAverage, two_bits), kAverage + 1);
+    EXPECT_EQ(first_end(data, kAverage, two_bits / 2), kMax);
+}
+
+TEST(Chunker, AnAnswerIsRememberedForTheSameWindowOnly) {
+    Buffer data(300'000, std::byte{0});
+    data[20'000] = std::byte{1};
+    int asked = 0;
+    EXPECT_EQ(first_end(data,
+                        [&](const std::byte* window) {
+                            ++asked;
+                            return window[kConfirmWindow - 1] == std::byte{1} ? 0U : ~0U;
+                        }),
+              20'001U);
+    EXPECT_EQ(asked, 3);  // before the cut, at it, and once for all that follows
+}
+
 TEST(Chunker, CutsFollowTheRulesWrittenPlainly) {
     for (const auto& tables : {reference_tables(), tables_with_zero_run()}) {
         const GearTables gear(tables.a, tables.b);
