@@ -5,7 +5,8 @@
 //      leaves nothing that load, stat or list shows.
 //  G2  Create-if-absent: of any number of concurrent creates of one name exactly one succeeds; the others, and all later ones,
 //      answer AlreadyExists and change nothing. There is no overwrite.
-//  G3  Durable on return: what create() reported as done survives a power loss, name and bytes.
+//  G3  Durable on return: what create() reported as done, or answered AlreadyExists for, survives a power loss, name and
+//      bytes. Having merely seen an object (load, stat, list) does not promise that.
 //  G4  Read after create: once create() returned, load, stat and list of any process see the object.
 //  G5  An error means "perhaps": after Timeout, Unavailable or Io from create() the object may exist. Who must know reads it
 //      back and compares bytes (identity is equality of bytes).
