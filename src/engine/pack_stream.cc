@@ -1,0 +1,125 @@
+#include "engine/pack_stream.h"
+
+#include "base/try.h"
+
+namespace perdure {
+
+PackUploader::PackUploader(LeafIndex& leaves, std::size_t capacity)
+    : leaves_(leaves), queue_(capacity), thread_([this](std::stop_token stop) { run(stop); }) {}
+
+PackUploader::~PackUploader() {
+    queue_.close();
+    thread_.request_stop();
+}
+
+void PackUploader::run(std::stop_token stop) {
+    while (auto upload = queue_.pop()) {
+        const bool failed = pending_.with([](const Pending& p) { return p.error.has_value(); });
+        Result<void> published;
+        if (!failed && !stop.stop_requested()) {
+            std::vector<std::uint64_t> fingerprints = leaves_.fingerprints_of(upload->pack.table.pack);
+            published = upload->session->publish(upload->pack, std::move(fingerprints), stop);
+            if (published) {
+                bytes_ += upload->pack.table.size;
+                leaves_.close_pack(upload->pack.table);
+            }
+        }
+        buffers_.with([&](std::vector<Buffer>& buffers) { buffers.push_back(std::move(upload->pack.bytes)); });
+        pending_.change([&](Pending& p) {
+            --p.count;
+            if (!published && !p.error) p.error = std::move(published).error();
+        });
+    }
+}
+
+bool PackUploader::submit(WriteSession& session, FinishedPack pack) {
+    const bool good = pending_.with([](Pending& p) {
+        if (p.error) return false;
+        ++p.count;
+        return true;
+    });
+    return good && queue_.push({&session, std::move(pack)});
+}
+
+Result<void> PackUploader::drain() {
+    return pending_.wait([](const Pending& p) { return p.count == 0; },
+                         [](Pending& p) -> Result<void> {
+                             if (p.error) return *p.error;
+                             return {};
+                         });
+}
+
+Buffer PackUploader::take_buffer() {
+    return buffers_.with([](std::vector<Buffer>& buffers) {
+        if (buffers.empty()) return Buffer();
+        Buffer buffer = std::move(buffers.back());
+        buffers.pop_back();
+        return buffer;
+    });
+}
+
+PackStream::PackStream(PackRegistry& registry, LeafIndex& leaves, PackUploader& uploader, const Options& options)
+    : registry_(registry), leaves_(leaves), uploader_(uploader), options_(options) {}
+
+void PackStream::attach(WriteSession& session) {
+    PERDURE_CHECK(!pack_ && block_.empty());
+    session_ = &session;
+    sealer_.emplace(session.context().repository);
+    hasher_.emplace(session.context().repository, session.context().domain);
+}
+
+Result<void> PackStream::begin_block() {
+    if (pack_ && pack_->full()) PERDURE_TRY(end_pack());
+    if (!pack_) {
+        pack_ = std::make_unique<PackBuilder>(session_->context(), options_.kind, session_->new_pack_id(), uploader_.take_buffer());
+        pack_number_ = registry_.number_of(pack_->pack());
+        leaves_.open_pack(pack_number_);
+    }
+    return {};
+}
+
+Result<LeafPlace> PackStream::add(const LeafId& id, ByteView content) {
+    if (block_.size() + content.size() > options_.block_size) PERDURE_TRY(end_block());
+    if (block_.empty()) PERDURE_TRY(begin_block());
+    const LeafPlace place{pack_number_, pack_->next_slot(), static_cast<std::uint32_t>(block_.size()),
+                          static_cast<std::uint32_t>(content.size())};
+    append(block_, content);
+    block_leaves_.push_back({id, place.length});
+    leaves_.add(id, place);
+    raw_bytes_ += content.size();
+    return place;
+}
+
+Result<LeafPlace> PackStream::add_alone(const LeafId& id, ByteView content) {
+    PERDURE_TRY(end_block());
+    const LeafPlace place = PERDURE_TRY(add(id, content));
+    PERDURE_TRY(end_block());
+    return place;
+}
+
+Result<void> PackStream::end_block() {
+    if (block_.empty()) return {};
+    SealPolicy policy = options_.seal;
+    policy.verify = options_.verify_one_in <= 1 || blocks_ % options_.verify_one_in == 0;
+    const SealedBlock sealed = PERDURE_TRY(pack_->add(block_, block_leaves_, *sealer_, *hasher_, policy));
+    if (sealed.compression_fault) ++compression_faults_;
+    ++blocks_;
+    block_.clear();
+    block_leaves_.clear();
+    return {};
+}
+
+Result<void> PackStream::end_pack() {
+    PERDURE_TRY(end_block());
+    if (!pack_) return {};
+    if (!pack_->empty() && !uploader_.submit(*session_, pack_->finish())) {
+        pack_.reset();
+        auto drained = uploader_.drain();
+        if (!drained) return drained;
+        return Error(ErrorKind::Cancelled, "interrupted");
+    }
+    pack_.reset();
+    return {};
+}
+
+}  // namespace perdure

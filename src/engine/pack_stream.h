@@ -1,0 +1,95 @@
+// From leaves to packs: one stream of blocks, filled by one thread at a time.
+//
+// A leaf's birth address is known the moment it is added, before its block is sealed: the open pack's id and next slot are fixed when a block is begun.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/bounded_queue.h"
+#include "repo/leaf_index.h"
+#include "repo/pack.h"
+#include "repo/session.h"
+
+namespace perdure {
+
+/// Publishes finished packs on a thread of its own, so that sealing and the disk's fsync overlap. Memory: capacity + 1 packs.
+class PackUploader {
+public:
+    PackUploader(LeafIndex& leaves, std::size_t capacity);
+    ~PackUploader();
+
+    /// False once an upload failed; see error().
+    bool submit(WriteSession&, FinishedPack);
+    /// Waits until everything submitted is durable.
+    Result<void> drain();
+    /// A buffer to build the next pack in: recycled, since fresh memory is slow to touch.
+    Buffer take_buffer();
+    bool is_busy() const { return pending_.with([](const Pending& p) { return p.count > 1; }); }
+    std::uint64_t bytes() const { return bytes_; }
+
+private:
+    struct Upload {
+        WriteSession* session;
+        FinishedPack pack;
+    };
+    struct Pending {
+        std::size_t count = 0;
+        std::optional<Error> error;
+    };
+    void run(std::stop_token stop);
+
+    LeafIndex& leaves_;
+    BoundedQueue<Upload> queue_;
+    Guarded<Pending> pending_;
+    Guarded<std::vector<Buffer>> buffers_;
+    std::atomic<std::uint64_t> bytes_{0};
+    std::jthread thread_;
+};
+
+class PackStream {
+public:
+    struct Options {
+        PackKind kind = PackKind::Data;
+        std::uint32_t block_size = kMaxBlockRaw;
+        SealPolicy seal;
+        std::uint32_t verify_one_in = 1;  // blocks opened again after sealing: 1 is all
+    };
+    PackStream(PackRegistry&, LeafIndex&, PackUploader&, const Options&);
+
+    /// Begin writing under `session`; nothing may be open.
+    void attach(WriteSession& session);
+    /// Adds a leaf that is not stored yet.
+    Result<LeafPlace> add(const LeafId&, ByteView content);
+    /// Adds a leaf that is a block of its own: a page.
+    Result<LeafPlace> add_alone(const LeafId&, ByteView content);
+    /// Seals the open block.
+    Result<void> end_block();
+    /// Seals the open block and hands the open pack to the uploader.
+    Result<void> end_pack();
+
+    void set_level(int level) { options_.seal.level = level; }
+    std::uint64_t raw_bytes() const { return raw_bytes_; }
+    std::uint64_t compression_faults() const { return compression_faults_; }
+
+private:
+    Result<void> begin_block();
+
+    PackRegistry& registry_;
+    LeafIndex& leaves_;
+    PackUploader& uploader_;
+    Options options_;
+    WriteSession* session_ = nullptr;
+    std::optional<BlockSealer> sealer_;
+    std::optional<LeafTableHasher> hasher_;
+    std::unique_ptr<PackBuilder> pack_;
+    PackNumber pack_number_{};
+    Buffer block_;
+    std::vector<LeafRecord> block_leaves_;
+    std::uint64_t raw_bytes_ = 0;
+    std::uint64_t blocks_ = 0;
+    std::uint64_t compression_faults_ = 0;
+};
+
+}  // namespace perdure
