@@ -1,5 +1,7 @@
 #include "engine/pack_stream.h"
 
+#include <algorithm>
+
 #include "base/try.h"
 
 namespace perdure {
@@ -100,6 +102,7 @@ Result<LeafPlace> PackStream::add_alone(const LeafId& id, ByteView content) {
 Result<void> PackStream::end_block() {
     if (block_.empty()) return {};
     SealPolicy policy = options_.seal;
+    if (uploader_.is_busy()) policy.level = std::max(policy.level, options_.busy_level);
     policy.verify = options_.verify_one_in <= 1 || blocks_ % options_.verify_one_in == 0;
     const SealedBlock sealed = PERDURE_TRY(pack_->add(block_, block_leaves_, *sealer_, *hasher_, policy));
     if (sealed.compression_fault) ++compression_faults_;

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <thread>
 #include <vector>
 
 #include "base/bounded_queue.h"
@@ -54,6 +55,7 @@ public:
         PackKind kind = PackKind::Data;
         std::uint32_t block_size = kMaxBlockRaw;
         SealPolicy seal;
+        int busy_level = 1;  // while packs queue for the store: a smaller repository then costs no time
         std::uint32_t verify_one_in = 1;  // blocks opened again after sealing: 1 is all
     };
     PackStream(PackRegistry&, LeafIndex&, PackUploader&, const Options&);
@@ -69,7 +71,6 @@ public:
     /// Seals the open block and hands the open pack to the uploader.
     Result<void> end_pack();
 
-    void set_level(int level) { options_.seal.level = level; }
     std::uint64_t raw_bytes() const { return raw_bytes_; }
     std::uint64_t compression_faults() const { return compression_faults_; }
 

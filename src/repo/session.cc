@@ -348,6 +348,13 @@ std::uint64_t WriteSession::bytes_published() const {
     return published_.with([](const Published& p) { return p.bytes; });
 }
 
+void WriteSession::mark_published(LivenessMarks& marks, PackRegistry& registry) const {
+    published_.with([&](const Published& p) {
+        for (const PackTable& table : p.packs)
+            for (const SlotEntry& slot : table.slots) marks.mark(registry.number_of(slot.birth.pack), slot.birth.slot);
+    });
+}
+
 // ------------------------------------------------------------------------------------ commit
 
 Result<Buffer> WriteSession::encode_end(PointHeader& header, const std::optional<PointBody>& body) const {

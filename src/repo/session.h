@@ -55,6 +55,8 @@ public:
     /// Publishes a pack: durable on return. Thread-safe.
     Result<void> publish(FinishedPack& pack, std::vector<std::uint64_t> fingerprints, std::stop_token);
     std::uint64_t bytes_published() const;
+    /// Marks every block this session has published.
+    void mark_published(LivenessMarks&, PackRegistry&) const;
 
     /// Ends the number. `header` needs kind, times, host, sources, outcome and so on; names, digests and the sealed secret are filled in.
     /// Timeout: it may or may not be committed (outcome UNKNOWN). Fenced: someone ended the number; the work is void.

@@ -1,0 +1,579 @@
+#include "engine/backup.h"
+
+#include <algorithm>
+#include <deque>
+
+#include "base/bounded_queue.h"
+#include "base/task_group.h"
+#include "base/try.h"
+#include "codec/byte_io.h"
+#include "engine/file_worker.h"
+#include "engine/pack_stream.h"
+#include "engine/previous_tree.h"
+#include "repo/pack_catalog.h"
+#include "repo/session.h"
+#include "repo/tree.h"
+
+namespace perdure {
+
+Result<Compression> parse_compression(std::string_view text) {
+    Compression c;
+    if (text == "auto") return c;
+    c.adaptive = false;
+    if (text == "off") {
+        c.enabled = false;
+        return c;
+    }
+    if (text == "fast") return c;
+    if (text == "default") {
+        c.level = 3;
+        return c;
+    }
+    if (text == "max") {
+        c.level = kMaxLevel;
+        c.skip_incompressible = false;
+        return c;
+    }
+    int level = 0;
+    for (char digit : text) level = digit >= '0' && digit <= '9' && level < 100 ? level * 10 + digit - '0' : 1000;
+    if (text.empty() || level < kMinLevel || level > kMaxLevel)
+        return Error(ErrorKind::InvalidInput, "\"" + std::string(text) + "\" is no compression")
+            .with_hint("use auto, off, fast, default, max or a level from 1 to 12");
+    c.level = level;
+    return c;
+}
+
+SourceKey source_key_of(const Repository&, const DedupKeys& keys, std::string_view host, const std::vector<std::string>& roots) {
+    Transcript text("perdure source v1");
+    text.add(host);
+    for (const std::string& root : roots) text.add(root);
+    return *SourceKey::from_bytes(keyed_hash(keys.source, text.view()).view().first(SourceKey::size));
+}
+
+namespace {
+
+constexpr std::size_t kMaxBatches = 48;          // between walk and tree
+constexpr std::size_t kBatchItems = 512;
+constexpr std::uint64_t kBatchBytes = 4U << 20;  // of content to read
+constexpr std::size_t kQueuedJobs = 8;
+constexpr std::size_t kQueuedPacks = 2;
+constexpr int kPageLevel = 3;
+constexpr int kBusyLevel = 3;
+// Times finer than this may repeat although the content changed: kernel ticks of up to 10 ms, filesystems that store whole seconds or even pairs of them.
+constexpr std::int64_t kRacyTick = 20'000'000;
+constexpr std::int64_t kRacyCoarse = 2'000'000'000;
+
+bool is_racy(std::int64_t time, std::int64_t started) {
+    return time >= started - (time % 1'000'000'000 == 0 ? kRacyCoarse : kRacyTick);
+}
+
+void mark_all(LivenessMarks& marks, PackNumber pack, const std::vector<std::uint64_t>& blocks) {
+    for (std::size_t i = 0; i < blocks.size() * 64; ++i)
+        if ((blocks[i / 64] >> (i % 64) & 1) != 0) marks.mark(pack, static_cast<std::uint32_t>(i));
+}
+
+class BackupRun {
+public:
+    BackupRun(const Repository& repository, const WriterIdentity& identity, const LocalCache& cache, std::vector<BackupRoot> roots,
+              const BackupOptions& options, Reporter& reporter)
+        : repository_(repository), identity_(identity), cache_(cache), roots_(std::move(roots)), options_(options), reporter_(reporter) {}
+
+    Result<BackupResult> run(std::stop_token stop);
+
+private:
+    Result<void> prepare(std::stop_token stop);
+    Result<void> open_session(std::stop_token stop);
+    Result<void> back_up_root(BackupRoot& root, std::uint32_t number, std::stop_token stop);
+    Result<void> walk_root(BackupRoot& root, TreeCursor* previous, TreeWriter& tree, std::stop_token stop);
+
+    // ---- the merge with the previous tree
+    Result<void> on_entry(WalkedEntry walked, TreeCursor* previous);
+    Result<bool> take_unchanged(const WalkedEntry& walked, TreeCursor* previous, BackupItem& item);
+    bool carries(const TreeEntry& old);
+    std::uint64_t device_ordinal(std::uint64_t device);
+
+    // ---- batches
+    Result<void> end_batch(TreeWriter& tree, std::stop_token stop);
+    Result<void> drain(TreeWriter& tree, std::size_t leave);
+    Result<void> into_tree(BackupBatch& batch, TreeWriter& tree);
+    Result<void> join_segments(BackupBatch& batch, std::size_t at);
+    void push_job(std::shared_ptr<BackupBatch> batch, std::int32_t item, std::uint32_t segment);
+    void note_issue(Issue issue);
+
+    // ---- ends
+    Result<void> flush_packs();
+    Result<void> maybe_checkpoint(TreeWriter& tree, std::stop_token stop);
+    Result<void> checkpoint(std::stop_token stop);
+    PointHeader header_of(EndKind kind) const;
+    Result<void> commit(std::stop_token stop);
+    Result<PageAddress> store_page(ByteView raw);
+
+    const Repository& repository_;
+    const WriterIdentity& identity_;
+    const LocalCache& cache_;
+    std::vector<BackupRoot> roots_;
+    const BackupOptions& options_;
+    Reporter& reporter_;
+
+    DedupKeys dedup_;
+    SourceKey source_key_;
+    PackRegistry registry_;
+    LivenessMarks live_;
+    LivenessMarks carried_;  // by the checkpoint this run continues
+    std::unique_ptr<Chunker> chunker_;
+    std::unique_ptr<LeafIndex> leaves_;
+    bool leaves_loaded_ = false;
+    std::unique_ptr<WriteSession> session_;
+    std::vector<std::unique_ptr<WriteSession>> past_sessions_;
+    std::unique_ptr<PackUploader> uploader_;
+    std::unique_ptr<PackStream> pages_;
+    std::unique_ptr<WorkerShared> shared_;
+    std::vector<std::unique_ptr<FileWorker>> workers_;
+    std::unique_ptr<TaskGroup> group_;
+    std::unique_ptr<BoundedQueue<BackupJob>> jobs_;
+
+    std::optional<PreviousTree> previous_;
+    std::optional<TreeEntry> previous_entry_;
+    std::unique_ptr<TreeCacheWriter> tree_cache_;
+    std::vector<signed char> may_reuse_;  // by pack number: -1 unknown
+    std::vector<std::uint64_t> devices_;
+
+    std::shared_ptr<BackupBatch> batch_;
+    std::deque<std::shared_ptr<BackupBatch>> in_order_;
+    std::vector<SessionDigest> superseded_;
+    std::uint64_t checkpoint_at_bytes_ = 0;
+    std::uint64_t checkpoint_at_ns_ = 0;
+    std::uint32_t root_number_ = 0;
+
+    PointBody body_;
+    std::vector<Issue> issues_;
+    BackupResult result_;
+    std::int64_t started_ns_ = 0;
+};
+
+// ------------------------------------------------------------------------------------ setting up
+
+Result<void> BackupRun::prepare(std::stop_token stop) {
+    const DomainKeys domain = PERDURE_TRY(repository_.domain_keys());
+    dedup_ = expand(domain, repository_.id());
+    std::vector<std::string> names;
+    for (const BackupRoot& root : roots_) names.push_back(root.name);
+    source_key_ = source_key_of(repository_, dedup_, options_.host, names);
+    chunker_ = std::make_unique<Chunker>(
+        ChunkerProfile{repository_.config().chunker_average_log2},
+        ChunkerTables::from_bytes(dedup_.chunker_tables.reveal(), dedup_.chunker_confirm.reveal()));
+    LeafIndex::Limits limits;
+    limits.fingerprint_mask = options_.fingerprint_mask;
+    leaves_ = std::make_unique<LeafIndex>(
+        registry_, [this](const PackTable& table) { return load_manifest(repository_, table, {}); }, limits);
+    PERDURE_TRY(open_session(stop));
+    previous_ = find_previous_tree(repository_, cache_, source_key_, identity_.enrolment, registry_, stop);
+    result_.used_previous = previous_.has_value() && !options_.force;
+    // What ended the numbers since: checkpoints of this source are continued by this run's ends.
+    const std::uint64_t since = previous_ && previous_->point.session.writer == identity_.enrolment ? number(previous_->point.session.session) : 0;
+    for (std::uint64_t n = number(session_->name().session); n-- > since + 1;) {
+        const auto point = repository_.load_point({identity_.enrolment, SessionNumber{n}}, stop);
+        if (!point || point->header.source_key != source_key_) continue;
+        if (point->header.kind != EndKind::Checkpoint) break;
+        superseded_ = {{point->session(), point->digest}};
+        const auto index = PERDURE_TRY(repository_.load_index(point->session(), point->header.index, stop));
+        if (index->liveness)
+            for (const auto& pack : index->liveness->packs) mark_all(carried_, registry_.number_of(pack.pack), pack.blocks);
+        break;
+    }
+    return {};
+}
+
+Result<void> BackupRun::open_session(std::stop_token stop) {
+    SessionOptions options;
+    options.host = options_.host;
+    options.pack_size = repository_.store().properties().pack_size;
+    session_ = PERDURE_TRY(WriteSession::begin(repository_, identity_, cache_, options, stop));
+    checkpoint_at_bytes_ = reporter_.progress.bytes + options_.checkpoint_bytes;
+    checkpoint_at_ns_ = repository_.clock().monotonic_nanoseconds() + options_.checkpoint_seconds * 1'000'000'000;
+    may_reuse_.clear();
+    return {};
+}
+
+// ------------------------------------------------------------------------------------ the run
+
+Result<BackupResult> BackupRun::run(std::stop_token stop) {
+    const std::uint64_t begun = repository_.clock().monotonic_nanoseconds();
+    started_ns_ = repository_.clock().now().nanoseconds;
+    for (const Issue& issue : options_.issues) note_issue(issue);
+    result_.statistics.failed += options_.issues.size();
+    PERDURE_TRY(prepare(stop));
+
+    uploader_ = std::make_unique<PackUploader>(*leaves_, kQueuedPacks);
+    PackStream::Options stream;
+    stream.seal.compress = options_.compression.enabled;
+    stream.seal.skip_incompressible = options_.compression.skip_incompressible;
+    stream.seal.level = options_.compression.level;
+    stream.verify_one_in = options_.verify_one_in;
+    stream.busy_level = options_.compression.adaptive ? kBusyLevel : options_.compression.level;
+    shared_ = std::make_unique<WorkerShared>(*chunker_, dedup_.leaf, *leaves_, reporter_);
+    PackStream::Options pages = stream;
+    pages.kind = PackKind::Metadata;
+    pages.seal.level = std::max(kPageLevel, stream.seal.level);
+    pages.seal.compress = true;
+    pages.verify_one_in = 1;
+    pages_ = std::make_unique<PackStream>(registry_, *leaves_, *uploader_, pages);
+    pages_->attach(*session_);
+    jobs_ = std::make_unique<BoundedQueue<BackupJob>>(kQueuedJobs);
+    for (unsigned i = 0; i < std::max(1U, options_.workers); ++i) {
+        workers_.push_back(std::make_unique<FileWorker>(*shared_, registry_, *uploader_, stream));
+        workers_.back()->stream().attach(*session_);
+    }
+    group_ = std::make_unique<TaskGroup>(stop);
+    for (auto& worker : workers_)
+        group_->start([this, &worker = *worker](std::stop_token group_stop) -> Result<void> {
+            Result<void> good;
+            while (auto job = jobs_->pop()) {
+                if (good)
+                    good = worker.run(*job, group_stop);
+                else
+                    job->batch->finish_job(false);
+                if (!good) jobs_->close();
+            }
+            return good;
+        });
+    tree_cache_ = std::make_unique<TreeCacheWriter>(cache_, source_key_, session_->name());
+
+    Result<void> walked;
+    for (std::uint32_t i = 0; walked && i < roots_.size(); ++i) walked = back_up_root(roots_[i], i, group_->stop_token());
+    jobs_->close();
+    Result<void> joined = group_->join();
+    if (!joined && !(walked.has_value() == false && joined.error().kind() == ErrorKind::Cancelled)) walked = std::move(joined);
+    if (!walked && walked.error().kind() == ErrorKind::Cancelled && stop.stop_requested()) {
+        // Interrupted: what is stored so far is kept by a checkpoint, so that the next run uploads none of it again.
+        PERDURE_TRY(checkpoint({}));
+        result_.interrupted = true;
+        result_.outcome = Outcome::Failed;
+    } else {
+        PERDURE_TRY(walked);
+        PERDURE_TRY(commit(stop));
+    }
+    result_.statistics.bytes_read = shared_->bytes_read;
+    result_.issues = std::move(issues_);
+    result_.seconds = static_cast<double>(repository_.clock().monotonic_nanoseconds() - begun) / 1e9;
+    return std::move(result_);
+}
+
+Result<void> BackupRun::back_up_root(BackupRoot& root, std::uint32_t number, std::stop_token stop) {
+    root_number_ = number;
+    const Statistics before = result_.statistics;
+    std::unique_ptr<TreeCursor> cursor;
+    previous_entry_.reset();
+    if (previous_ && !options_.force)
+        if (const PreviousRoot* old = previous_->root(root.name)) {
+            cursor = std::make_unique<TreeCursor>(PageAddress{registry_.number_of(old->page.pack), old->page.slot}, registry_, previous_->load);
+            if (auto first = cursor->next())
+                previous_entry_ = std::move(*first);
+            else
+                cursor.reset();
+        }
+    TreeWriter tree(dedup_.boundary, registry_, [this](ByteView raw) { return store_page(raw); }, live_);
+    PERDURE_TRY(walk_root(root, cursor.get(), tree, stop));
+    if (result_.statistics.entries == before.entries)
+        return Error(ErrorKind::Io, root.name + ": nothing of it could be read").with_hint("see the issues above");
+    const PageAddress page = PERDURE_TRY(tree.finish());
+    Root recorded;
+    recorded.name = root.name;
+    recorded.kind = root.kind;
+    recorded.page = registry_.address(page.pack, page.slot);
+    const Statistics& now = result_.statistics;
+    recorded.statistics.entries = now.entries - before.entries;
+    recorded.statistics.files = now.files - before.files;
+    recorded.statistics.directories = now.directories - before.directories;
+    recorded.statistics.bytes = now.bytes - before.bytes;
+    recorded.size = recorded.statistics.bytes;
+    body_.roots.push_back(std::move(recorded));
+    return {};
+}
+
+Result<void> BackupRun::walk_root(BackupRoot& root, TreeCursor* previous, TreeWriter& tree, std::stop_token stop) {
+    const auto walk = root.source->walk();
+    const auto fresh_batch = [&] {
+        batch_ = std::make_shared<BackupBatch>();
+        batch_->source = root.source.get();
+        batch_->items.reserve(kBatchItems);
+    };
+    fresh_batch();
+    while (auto event = walk->next()) {
+        if (stop.stop_requested()) return Error(ErrorKind::Cancelled, "interrupted");
+        if (auto* issue = std::get_if<Issue>(&*event)) {
+            ++result_.statistics.failed;
+            note_issue(std::move(*issue));
+        } else if (std::holds_alternative<Excluded>(*event)) {
+            ++result_.statistics.excluded;
+        } else {
+            PERDURE_TRY(on_entry(std::move(std::get<WalkedEntry>(*event)), previous));
+        }
+        if (batch_->items.size() >= kBatchItems || batch_->bytes >= kBatchBytes) {
+            PERDURE_TRY(end_batch(tree, stop));
+            fresh_batch();
+            PERDURE_TRY(maybe_checkpoint(tree, stop));
+        }
+    }
+    PERDURE_TRY(end_batch(tree, stop));
+    return drain(tree, 0);
+}
+
+// ------------------------------------------------------------------------------------ the merge
+
+std::uint64_t BackupRun::device_ordinal(std::uint64_t device) {
+    // Device numbers change between boots; their order of appearance in the walk does not, and hard links need no more.
+    if (!devices_.empty() && devices_.back() == device) return devices_.size() - 1;
+    const auto at = std::find(devices_.begin(), devices_.end(), device);
+    if (at != devices_.end()) return static_cast<std::uint64_t>(at - devices_.begin());
+    devices_.push_back(device);
+    return devices_.size() - 1;
+}
+
+bool BackupRun::carries(const TreeEntry& old) {
+    const auto reusable = [&](PackNumber pack) {
+        if (number(pack) >= may_reuse_.size()) may_reuse_.resize(number(pack) + 1, -1);
+        signed char& known = may_reuse_[number(pack)];
+        if (known < 0) known = session_->may_reuse(registry_.pack_of(pack)) ? 1 : 0;
+        return known == 1;
+    };
+    return std::all_of(old.recipe.begin(), old.recipe.end(), [&](const Run& run) { return run.is_hole() || reusable(run.pack); });
+}
+
+Result<bool> BackupRun::take_unchanged(const WalkedEntry& walked, TreeCursor* previous, BackupItem& item) {
+    const Entry& now = walked.entry;
+    while (previous_entry_ && path_less(previous_entry_->entry.path, now.path)) {
+        auto next = previous->next();
+        if (!next) {  // a damaged cache is no cache
+            previous_entry_.reset();
+            return false;
+        }
+        previous_entry_ = std::move(*next);
+    }
+    if (!previous_entry_ || previous_entry_->entry.path != now.path) return false;
+    TreeEntry& old = *previous_entry_;
+    const Entry& was = old.entry;
+    const bool same = was.type == now.type && was.mtime_ns == now.mtime_ns && was.ctime_ns == now.ctime_ns && was.inode == now.inode &&
+                      was.mode == now.mode && was.uid == now.uid && was.gid == now.gid && was.links == now.links &&
+                      (now.type != EntryType::File || was.size == now.size);
+    if (!same || is_racy(now.ctime_ns, previous_->started_ns) || is_racy(now.mtime_ns, previous_->started_ns)) return false;
+    if (!previous->complete(old) || !carries(old)) return false;
+    item.tree = std::move(old);
+    item.tree.entry.user = now.user;
+    item.tree.entry.group = now.group;
+    item.state = BackupItem::State::Unchanged;
+    return true;
+}
+
+Result<void> BackupRun::on_entry(WalkedEntry walked, TreeCursor* previous) {
+    walked.entry.device = device_ordinal(walked.entry.device);
+    BackupItem item;
+    const bool unchanged = previous != nullptr && PERDURE_TRY(take_unchanged(walked, previous, item));
+    if (unchanged) {
+        item.tree.entry.device = walked.entry.device;
+        if (walked.entry.type == EntryType::File) {
+            reporter_.progress.bytes += walked.entry.size;
+            ++reporter_.progress.files;
+        }
+    } else {
+        item.needs_capture = true;
+        if (walked.entry.type == EntryType::File) batch_->bytes += walked.entry.size;
+        item.walked = std::move(walked);
+    }
+    ++reporter_.progress.entries;
+    batch_->items.push_back(std::move(item));
+    return {};
+}
+
+// ------------------------------------------------------------------------------------ batches
+
+void BackupRun::push_job(std::shared_ptr<BackupBatch> batch, std::int32_t item, std::uint32_t segment) {
+    // A queue that was closed by a failing worker drops the job; the run ends with that worker's error.
+    if (!jobs_->push({batch, item, segment})) batch->finish_job(false);
+}
+
+Result<void> BackupRun::end_batch(TreeWriter& tree, std::stop_token stop) {
+    if (batch_->items.empty()) return {};
+    bool small = false;
+    std::uint32_t count = 0;
+    for (BackupItem& item : batch_->items) {
+        if (!item.needs_capture) continue;
+        if (!is_segmented(item)) {
+            small = true;
+            continue;
+        }
+        const auto segments = (item.walked.entry.size + kSegmentSize - 1) / kSegmentSize;
+        item.segments.resize(segments);
+        item.segment_lengths.resize(segments);
+        count += static_cast<std::uint32_t>(segments);
+    }
+    if ((small || count > 0) && !leaves_loaded_) {
+        PERDURE_TRY(load_leaf_index(repository_, cache_, *session_, *leaves_, stop));
+        leaves_loaded_ = true;
+    }
+    batch_->open_jobs = count + (small ? 1 : 0);
+    const auto batch = batch_;
+    in_order_.push_back(batch);
+    for (std::size_t i = 0; i < batch->items.size(); ++i)
+        for (std::uint32_t s = 0; s < batch->items[i].segments.size(); ++s) push_job(batch, static_cast<std::int32_t>(i), s);
+    if (small) push_job(batch, -1, 0);
+    return drain(tree, kMaxBatches);
+}
+
+Result<void> BackupRun::drain(TreeWriter& tree, std::size_t leave) {
+    while (!in_order_.empty()) {
+        BackupBatch& front = *in_order_.front();
+        for (std::uint32_t open = front.open_jobs; open != 0; open = front.open_jobs) {
+            if (in_order_.size() <= leave) return {};
+            front.open_jobs.wait(open);
+        }
+        if (front.aborted) return Error(ErrorKind::Cancelled, "interrupted");
+        PERDURE_TRY(into_tree(front, tree));
+        in_order_.pop_front();
+    }
+    return {};
+}
+
+Result<void> BackupRun::join_segments(BackupBatch& batch, std::size_t at) {
+    BackupItem& item = batch.items[at];
+    const bool complete = std::all_of(item.segment_lengths.begin(), item.segment_lengths.end(), [](std::uint64_t l) { return l > 0; });
+    if (complete) {
+        for (const Recipe& segment : item.segments)
+            for (const Run& run : segment) append_run(item.tree.recipe, run);
+        item.tree.entry.size = length_of(item.tree.recipe);
+        ++reporter_.progress.files;
+        return {};
+    }
+    item.issues.clear();
+    batch.open_jobs = 1;
+    push_job(in_order_.front(), static_cast<std::int32_t>(at), kWholeFile);
+    while (batch.open_jobs == 1) batch.open_jobs.wait(1);
+    if (batch.aborted) return Error(ErrorKind::Cancelled, "interrupted");
+    return {};
+}
+
+Result<void> BackupRun::into_tree(BackupBatch& batch, TreeWriter& tree) {
+    Statistics& s = result_.statistics;
+    for (std::size_t i = 0; i < batch.items.size(); ++i) {
+        BackupItem& item = batch.items[i];
+        if (!item.segments.empty()) PERDURE_TRY(join_segments(batch, i));
+        for (Issue& issue : item.issues) note_issue(std::move(issue));
+        if (item.state == BackupItem::State::Failed) {
+            ++s.failed;
+            continue;
+        }
+        ++s.entries;
+        ++(item.state == BackupItem::State::Unchanged ? s.unchanged : s.captured);
+        if (item.tree.entry.type == EntryType::File) ++s.files;
+        if (item.tree.entry.type == EntryType::Directory) ++s.directories;
+        s.bytes += item.tree.entry.type == EntryType::File ? item.tree.entry.size : 0;
+        item.tree.entry.sparse = false;
+        item.tree.entry.data_extents.clear();
+        PERDURE_TRY(tree.add(std::move(item.tree)));
+    }
+    return {};
+}
+
+void BackupRun::note_issue(Issue issue) {
+    ++reporter_.progress.issues;
+    reporter_.issue(issue);
+    constexpr std::size_t kMostRecorded = 10000;  // the count is exact; the point lists the first ones
+    if (body_.issues.size() < kMostRecorded)
+        body_.issues.push_back({static_cast<std::uint8_t>(issue.kind), root_number_, issue.path, issue.text});
+    issues_.push_back(std::move(issue));
+}
+
+Result<PageAddress> BackupRun::store_page(ByteView raw) {
+    const Digest digest = keyed_hash(dedup_.page, raw);
+    const LeafId id = *LeafId::from_bytes(digest.view());
+    if (!leaves_loaded_) {
+        PERDURE_TRY(load_leaf_index(repository_, cache_, *session_, *leaves_, {}));
+        leaves_loaded_ = true;
+    }
+    auto place = leaves_->find(id);
+    // A page is a block of its own: a leaf of other content that happens to be equal would lie somewhere inside a block.
+    if (place && (place->offset != 0 || place->length != raw.size())) place.reset();
+    if (!place) place = PERDURE_TRY(pages_->add_alone(id, raw));
+    const BirthAddress address = registry_.address(place->pack, place->slot);
+    tree_cache_->add(address, raw);
+    return PageAddress{place->pack, place->slot};
+}
+
+// ------------------------------------------------------------------------------------ ends
+
+Result<void> BackupRun::flush_packs() {
+    for (auto& worker : workers_) PERDURE_TRY(worker->stream().end_pack());
+    PERDURE_TRY(pages_->end_pack());
+    return uploader_->drain();
+}
+
+PointHeader BackupRun::header_of(EndKind kind) const {
+    PointHeader header;
+    header.kind = kind;
+    header.host = options_.host;
+    for (const BackupRoot& root : roots_) header.sources.push_back(root.name);
+    header.tags = options_.tags;
+    header.started_ns = started_ns_;
+    header.finished_ns = repository_.clock().now().nanoseconds;
+    header.source_key = source_key_;
+    header.supersedes = superseded_;
+    header.statistics = result_.statistics;
+    header.statistics.bytes_read = shared_->bytes_read;
+    header.statistics.bytes_stored = uploader_->bytes();
+    header.issues = issues_.size();
+    header.outcome = issues_.empty() ? PointOutcome::Success : PointOutcome::Partial;
+    if (previous_) header.previous = previous_->point;
+    return header;
+}
+
+Result<void> BackupRun::maybe_checkpoint(TreeWriter& tree, std::stop_token stop) {
+    if (reporter_.progress.bytes < checkpoint_at_bytes_ && repository_.clock().monotonic_nanoseconds() < checkpoint_at_ns_) return {};
+    PERDURE_TRY(drain(tree, 0));
+    PERDURE_TRY(checkpoint(stop));
+    past_sessions_.push_back(std::move(session_));
+    PERDURE_TRY(open_session(stop));
+    for (auto& worker : workers_) worker->stream().attach(*session_);
+    pages_->attach(*session_);
+    return {};
+}
+
+Result<void> BackupRun::checkpoint(std::stop_token stop) {
+    PERDURE_TRY(flush_packs());
+    // Everything this session stored, referenced or not: what the workers were ahead of the tree with is kept too.
+    const PointHeader header = header_of(EndKind::Checkpoint);
+    LivenessMarks marks = live_;
+    for (std::size_t i = 0; i < carried_.bitmaps().size(); ++i)
+        mark_all(marks, PackNumber{static_cast<std::uint32_t>(i)}, carried_.bitmaps()[i]);
+    session_->mark_published(marks, registry_);
+    const Committed done = PERDURE_TRY(session_->commit(header, std::nullopt, summarize(marks, registry_), stop));
+    superseded_ = {{done.session, done.point}};
+    return {};
+}
+
+Result<void> BackupRun::commit(std::stop_token stop) {
+    PERDURE_TRY(flush_packs());
+    Statistics& s = result_.statistics;
+    for (auto& worker : workers_) s.bytes_new += worker->stream().raw_bytes();
+    s.bytes_stored = uploader_->bytes();
+    body_.command = options_.command;
+    PointHeader header = header_of(roots_.front().kind);
+    header.statistics.bytes_new = s.bytes_new;
+    const Committed done = PERDURE_TRY(session_->commit(header, body_, summarize(live_, registry_), stop));
+    header.session = done.session;
+    result_.point = Point{header, done.point, false, false, header.tags};
+    result_.outcome = issues_.empty() ? Outcome::Success : Outcome::Partial;
+    std::vector<PreviousRoot> roots;
+    for (const Root& root : body_.roots) roots.push_back({root.name, root.page});
+    if (header.kind == EndKind::Files) tree_cache_->finish({done.session, done.point}, started_ns_, roots);
+    return {};
+}
+
+}  // namespace
+
+Result<BackupResult> run_backup(const Repository& repository, const WriterIdentity& identity, const LocalCache& cache, std::vector<BackupRoot> roots,
+                                const BackupOptions& options, Reporter& reporter, std::stop_token stop) {
+    if (roots.empty()) return Error(ErrorKind::InvalidInput, "nothing to back up").with_hint("name at least one path");
+    return BackupRun(repository, identity, cache, std::move(roots), options, reporter).run(stop);
+}
+
+}  // namespace perdure

@@ -1,0 +1,102 @@
+// What one worker thread does with changed files: open, read, cut, hash, look up, and hand new leaves to its pack stream.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "chunk/chunker.h"
+#include "crypto/hash.h"
+#include "engine/pack_stream.h"
+#include "engine/reporter.h"
+#include "repo/keys.h"
+#include "repo/page.h"
+#include "source/file_source.h"
+
+namespace perdure {
+
+/// An entry on its way from the walk to the tree.
+struct BackupItem {
+    enum class State : std::uint8_t { Captured, Unchanged, Failed };
+    TreeEntry tree;
+    WalkedEntry walked;   // until captured
+    bool needs_capture = false;
+    State state = State::Captured;
+    std::vector<Issue> issues;
+    std::vector<Recipe> segments;  // of a large file, joined in order
+    std::vector<std::uint64_t> segment_lengths;
+};
+
+/// Entries that follow each other in the walk. `open_jobs` goes to 0 when its entries can go into the tree.
+struct BackupBatch {
+    FileSource* source = nullptr;
+    std::vector<BackupItem> items;
+    std::uint64_t bytes = 0;
+    std::atomic<std::uint32_t> open_jobs{0};
+    std::atomic<bool> aborted{false};  // a job failed or was dropped: its entries are not what they seem
+
+    void finish_job(bool good) {
+        if (!good) aborted = true;
+        open_jobs.fetch_sub(1);
+        open_jobs.notify_all();
+    }
+};
+
+/// A large file is read in segments of this size by whoever is free; a cut is forced between them.
+constexpr std::uint64_t kSegmentSize = 64U << 20;
+
+/// The segment of a job that reads a file from start to end after all: it changed under its segments.
+constexpr std::uint32_t kWholeFile = 0xffffffff;
+
+struct BackupJob {
+    std::shared_ptr<BackupBatch> batch;
+    std::int32_t item = -1;    // -1: all small items of the batch
+    std::uint32_t segment = 0;
+};
+
+struct WorkerShared {
+    const Chunker& chunker;
+    const Key256& leaf_key;
+    LeafIndex& leaves;
+    Reporter& reporter;
+    std::atomic<std::uint64_t> bytes_read{0};
+};
+
+class FileWorker {
+public:
+    FileWorker(WorkerShared&, PackRegistry&, PackUploader&, const PackStream::Options&);
+    FileWorker(const FileWorker&) = delete;
+    FileWorker& operator=(const FileWorker&) = delete;
+
+    /// Repository errors only; trouble with entries becomes their issues. Counts the job down, done or not.
+    Result<void> run(const BackupJob&, std::stop_token);
+    PackStream& stream() { return stream_; }
+
+private:
+    Result<void> dispatch(const BackupJob&, std::stop_token);
+    Result<void> run_small(BackupBatch&, std::stop_token);
+    Result<void> capture(FileSource&, BackupItem&, std::unique_ptr<OpenFile>, std::stop_token);
+    Result<void> run_whole(BackupBatch&, BackupItem&, std::stop_token stop);
+    Result<void> run_segment(BackupBatch&, BackupItem&, std::uint32_t segment, std::stop_token);
+    /// Reads [offset, offset + length) or to the end of the file; `read` becomes what there was. The issue, if reading failed.
+    struct ReadOutcome {
+        std::uint64_t read = 0;
+        std::optional<Error> failed;  // of the source
+    };
+    Result<ReadOutcome> read_stretch(OpenFile&, std::uint64_t offset, std::uint64_t length, Recipe&, std::stop_token);
+    Result<void> store_leaf(ByteView content, Recipe&);
+
+    WorkerShared& shared_;
+    PackStream stream_;
+    Chunker::Scratch scratch_;
+    std::vector<std::uint32_t> cuts_;
+    Buffer buffer_;
+};
+
+/// Whether an item's content is read in segments by separate jobs.
+inline bool is_segmented(const BackupItem& item) {
+    return item.needs_capture && item.walked.entry.type == EntryType::File && item.walked.entry.size > kSegmentSize;
+}
+
+}  // namespace perdure
