@@ -1,0 +1,103 @@
+// Part of store_contract.h: threads. No thread here waits for a time, only for others.
+#pragma once
+
+#include "contract/store_contract_fixture.h"
+
+namespace perdure {
+
+namespace {
+
+constexpr int kThreads = 4;
+
+void run_threads(const std::function<void(int)>& work) {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < kThreads; ++t) threads.emplace_back([&work, t] { work(t); });
+}
+
+}  // namespace
+
+TEST_P(StoreContractThreads, G2ExactlyOneOfManyCreatesSucceeds) {
+    for (int round = 0; round < 25; ++round) {
+        const auto name = "race/" + std::to_string(round);
+        std::atomic<int> ready = 0, created = 0, existed = 0, winner = -1;
+        run_threads([&](int t) {
+            const auto bytes = noise(2000, static_cast<std::uint64_t>(t));
+            ++ready;
+            while (ready < kThreads) std::this_thread::yield();
+            const auto result = create(name, bytes);
+            if (result) ++created, winner = t;
+            if (kind_of(result) == ErrorKind::AlreadyExists) ++existed;
+        });
+        ASSERT_EQ(created, 1);
+        ASSERT_EQ(existed, kThreads - 1);
+        EXPECT_TRUE(
+            equal(load(name).value(), noise(2000, static_cast<std::uint64_t>(winner.load()))));
+    }
+}
+
+TEST_P(StoreContractThreads, G1ReadersSeeWholeObjectsOrNone) {
+    constexpr int kObjects = 12;
+    constexpr std::size_t kSize = 1'500'000;
+    const auto name_of = [](int i) { return "big/" + std::to_string(i); };
+    std::atomic<int> done = 0;
+    std::atomic<int> torn = 0;
+    std::jthread writer([&] {
+        for (int i = 0; i < kObjects; ++i) {
+            if (!create(name_of(i), noise(kSize, static_cast<std::uint64_t>(i)))) ++torn;
+            done = i + 1;
+        }
+    });
+    // Looks at the object that is being made just now, until there is no more.
+    for (int i = done; i < kObjects; i = done) {
+        const auto stat = store().stat(object(name_of(i)), {});
+        if (stat && stat->size != kSize) ++torn;
+        const auto bytes = load(name_of(i));
+        if (bytes && !equal(*bytes, noise(kSize, static_cast<std::uint64_t>(i)))) ++torn;
+        if (!bytes && bytes.error().kind() != ErrorKind::NotFound) ++torn;
+    }
+    writer.join();
+    EXPECT_EQ(torn, 0);
+    EXPECT_EQ(list().size(), static_cast<std::size_t>(kObjects));
+}
+
+TEST_P(StoreContractThreads, G7StableObjectsAreListedWhileOthersComeAndGo) {
+    std::vector<std::string> stable;
+    for (int i = 0; i < 40; ++i) {
+        stable.push_back("x/" + std::to_string(100 + i) + "-stable");
+        ASSERT_TRUE(create(stable.back(), "x"));
+    }
+    std::atomic<bool> stop = false;
+    std::jthread churn([&] {
+        for (int i = 0; !stop; i = (i + 1) % 40) {
+            const auto name = "x/" + std::to_string(100 + i) + "-passing";
+            if (!create(name, "y") || !store().remove(object(name), {})) break;
+        }
+    });
+    for (int round = 0; round < 50; ++round) {
+        const auto names = list();
+        EXPECT_TRUE(std::is_sorted(names.begin(), names.end()));
+        EXPECT_TRUE(std::includes(names.begin(), names.end(), stable.begin(), stable.end()));
+    }
+    stop = true;
+}
+
+TEST_P(StoreContractThreads, G8EveryMethodFromEveryThread) {
+    std::atomic<int> wrong = 0;
+    run_threads([&](int t) {
+        const auto mine = "t" + std::to_string(t) + "/";
+        for (int i = 0; i < 25; ++i) {
+            const auto name = mine + std::to_string(i);
+            if (!create(name, name)) ++wrong;
+            if (!store().stat(object(name), {})) ++wrong;
+            const auto bytes = load(name);
+            if (!bytes || as_text(*bytes) != name) ++wrong;
+            if (i % 2 == 1 && !store().remove(object(name), {})) ++wrong;
+            if (i % 10 == 0 && list(mine).size() != static_cast<std::size_t>((i + 2) / 2)) ++wrong;
+            if (store().properties().description.empty()) ++wrong;
+        }
+    });
+    EXPECT_EQ(wrong, 0);
+    EXPECT_EQ(list().size(), kThreads * 13u);
+}
+
+}  // namespace perdure
