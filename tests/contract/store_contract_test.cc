@@ -20,7 +20,7 @@
 namespace perdure {
 namespace {
 
-constexpr std::uint64_t kCapacity = 64u << 20;
+constexpr std::uint64_t kCapacity = 24u << 20;
 
 class MemoryUnderTest : public StoreUnderTest {
 public:

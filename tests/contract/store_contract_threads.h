@@ -9,9 +9,13 @@ namespace {
 
 constexpr int kThreads = 4;
 
-void run_threads(const std::function<void(int)>& work) {
+using Work = std::function<void(int)>;
+
+/// Each in a thread of its own, given its number; returns when all are done.
+void run_threads(const std::vector<Work>& works) {
     std::vector<std::jthread> threads;
-    for (int t = 0; t < kThreads; ++t) threads.emplace_back([&work, t] { work(t); });
+    for (std::size_t i = 0; i < works.size(); ++i)
+        threads.emplace_back([&works, i] { works[i](static_cast<int>(i)); });
 }
 
 }  // namespace
@@ -20,14 +24,14 @@ TEST_P(StoreContractThreads, G2ExactlyOneOfManyCreatesSucceeds) {
     for (int round = 0; round < 25; ++round) {
         const auto name = "race/" + std::to_string(round);
         std::atomic<int> ready = 0, created = 0, existed = 0, winner = -1;
-        run_threads([&](int t) {
+        run_threads(std::vector<Work>(kThreads, [&](int t) {
             const auto bytes = noise(2000, static_cast<std::uint64_t>(t));
             ++ready;
             while (ready < kThreads) std::this_thread::yield();
             const auto result = create(name, bytes);
             if (result) ++created, winner = t;
             if (kind_of(result) == ErrorKind::AlreadyExists) ++existed;
-        });
+        }));
         ASSERT_EQ(created, 1);
         ASSERT_EQ(existed, kThreads - 1);
         EXPECT_TRUE(
@@ -41,21 +45,23 @@ TEST_P(StoreContractThreads, G1ReadersSeeWholeObjectsOrNone) {
     const auto name_of = [](int i) { return "big/" + std::to_string(i); };
     std::atomic<int> done = 0;
     std::atomic<int> torn = 0;
-    std::jthread writer([&] {
+    const auto write_all = [&](int) {
         for (int i = 0; i < kObjects; ++i) {
             if (!create(name_of(i), noise(kSize, static_cast<std::uint64_t>(i)))) ++torn;
             done = i + 1;
         }
-    });
+    };
     // Looks at the object that is being made just now, until there is no more.
-    for (int i = done; i < kObjects; i = done) {
-        const auto stat = store().stat(object(name_of(i)), {});
-        if (stat && stat->size != kSize) ++torn;
-        const auto bytes = load(name_of(i));
-        if (bytes && !equal(*bytes, noise(kSize, static_cast<std::uint64_t>(i)))) ++torn;
-        if (!bytes && bytes.error().kind() != ErrorKind::NotFound) ++torn;
-    }
-    writer.join();
+    const auto read_newest = [&](int) {
+        for (int i = done; i < kObjects; i = done) {
+            const auto stat = store().stat(object(name_of(i)), {});
+            if (stat && stat->size != kSize) ++torn;
+            const auto bytes = load(name_of(i));
+            if (bytes && !equal(*bytes, noise(kSize, static_cast<std::uint64_t>(i)))) ++torn;
+            if (!bytes && bytes.error().kind() != ErrorKind::NotFound) ++torn;
+        }
+    };
+    run_threads({write_all, read_newest});
     EXPECT_EQ(torn, 0);
     EXPECT_EQ(list().size(), static_cast<std::size_t>(kObjects));
 }
@@ -67,23 +73,26 @@ TEST_P(StoreContractThreads, G7StableObjectsAreListedWhileOthersComeAndGo) {
         ASSERT_TRUE(create(stable.back(), "x"));
     }
     std::atomic<bool> stop = false;
-    std::jthread churn([&] {
+    const auto churn = [&](int) {
         for (int i = 0; !stop; i = (i + 1) % 40) {
             const auto name = "x/" + std::to_string(100 + i) + "-passing";
             if (!create(name, "y") || !store().remove(object(name), {})) break;
         }
-    });
-    for (int round = 0; round < 50; ++round) {
-        const auto names = list();
-        EXPECT_TRUE(std::is_sorted(names.begin(), names.end()));
-        EXPECT_TRUE(std::includes(names.begin(), names.end(), stable.begin(), stable.end()));
-    }
-    stop = true;
+    };
+    const auto look = [&](int) {
+        for (int round = 0; round < 50; ++round) {
+            const auto names = list();
+            EXPECT_TRUE(std::is_sorted(names.begin(), names.end()));
+            EXPECT_TRUE(std::includes(names.begin(), names.end(), stable.begin(), stable.end()));
+        }
+        stop = true;
+    };
+    run_threads({churn, look});
 }
 
 TEST_P(StoreContractThreads, G8EveryMethodFromEveryThread) {
     std::atomic<int> wrong = 0;
-    run_threads([&](int t) {
+    run_threads(std::vector<Work>(kThreads, [&](int t) {
         const auto mine = "t" + std::to_string(t) + "/";
         for (int i = 0; i < 25; ++i) {
             const auto name = mine + std::to_string(i);
@@ -95,7 +104,7 @@ TEST_P(StoreContractThreads, G8EveryMethodFromEveryThread) {
             if (i % 10 == 0 && list(mine).size() != static_cast<std::size_t>((i + 2) / 2)) ++wrong;
             if (store().properties().description.empty()) ++wrong;
         }
-    });
+    }));
     EXPECT_EQ(wrong, 0);
     EXPECT_EQ(list().size(), kThreads * 13u);
 }

@@ -163,12 +163,22 @@ Result<void> LocalStore::remove(const ObjectName& name, std::stop_token stop) {
     return removed;
 }
 
+/// Noise, as zeros could be stored as nothing. Repeated at a distance that no file system's
+/// compression looks back: drawing all of it would take longer than writing it.
+Buffer LocalStore::reserve_content() {
+    constexpr std::size_t kPeriod = 1u << 20;
+    Buffer noise(reserve_bytes_);
+    const auto drawn = std::min<std::size_t>(kPeriod, noise.size());
+    publisher_.fill_random({noise.data(), drawn});
+    for (std::size_t at = drawn; at < noise.size(); at += drawn)
+        std::memcpy(noise.data() + at, noise.data(), std::min(drawn, noise.size() - at));
+    return noise;
+}
+
 Result<void> LocalStore::ensure_reserve() {
     const std::string path(kReserve);
     if (reserve_bytes_ == 0 || disk_->stat(path)) return {};
-    // Noise: zeros could be stored as nothing.
-    Buffer noise(reserve_bytes_);
-    publisher_.fill_random(noise);
+    const auto noise = reserve_content();
     auto made = publisher_.publish(path, noise);
     if (made || made.error().kind() == ErrorKind::AlreadyExists) return {};
     return std::move(made).context("making the space reserve");

@@ -67,6 +67,7 @@ private:
           reserve_bytes_(options.reserve_bytes),
           publisher_(*disk_, *options.random) {}
 
+    Buffer reserve_content();
     Result<void> ensure_reserve();
     void release_reserve();
     Result<bool> list_directory(const std::string& directory, const Listing& listing);
