@@ -1,11 +1,11 @@
-// Dedup of the chunker against two others on the same files, each file a stream:
-//   chunk_dedup AVERAGE_LOG2 FILE...
-// aes: G16 as the format has it. fold: G16 with a stage 2 of two multiply-folds over 32 bytes, the
-// stand-in of the first measurements. gear64: FastCDC, one stage, 64-bit gear over 256 random
-// words.
+// Dedup of the chunker under many keys, each file a stream:
+//   chunk_dedup AVERAGE_LOG2 KEYS FILE...
+// ten: G16 as the format has it. twelve: with a stage 1 of 12 bits and 2 fewer in stage 2, as first
+// specified. gear64: FastCDC, one stage, 64-bit gear over 256 random words.
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <string>
@@ -15,7 +15,6 @@
 #include "chunk/chunker.h"
 #include "chunk/confirm.h"
 #include "chunk/gear.h"
-#include "chunk/reference_vectors.h"
 #include "chunk/select_cuts.h"
 
 namespace perdure {
@@ -23,49 +22,63 @@ namespace {
 
 using Cuts = std::vector<std::uint32_t>;
 
+/// scan_scalar with the mask of 12 bits.
+void scan_twelve(const GearTables& tables, const std::byte* data, std::size_t begin,
+                 std::size_t end, std::uint64_t* hits) {
+    std::uint32_t h = 0;
+    for (std::size_t i = begin - 15; i < end; ++i) {
+        h = (h << 1) + tables.by_byte[std::to_integer<std::uint8_t>(data[i])];
+        if (i >= begin && (h & 0xfff0) == 0)
+            hits[(i - begin) / 64] |= std::uint64_t{1} << ((i - begin) % 64);
+    }
+}
+
 struct Chunkers {
     ChunkerProfile profile;
-    ChunkerTables tables = reference_tables();
-    GearTables gear{tables.a, tables.b};
-    GearKernel kernel = gear_kernel(preferred_kernel());
-    ConfirmKey key{tables.confirm_key};
+    ChunkerTables tables;
+    GearTables gear;
+    ConfirmKey key;
     std::array<std::uint64_t, 256> words64;
+    std::uint64_t questions = 0;  // to stage 2, by the last chunker
 
-    explicit Chunkers(std::uint32_t average_log2) : profile{average_log2} {
-        SeededRandom random(99);
+    Chunkers(std::uint32_t average_log2, SeededRandom& random)
+        : profile{average_log2},
+          tables(random_tables(random)),
+          gear(tables.a, tables.b),
+          key(tables.confirm_key) {
         for (auto& word : words64) word = random.next();
     }
 
-    template <class Value>
-    Cuts two_stages(ByteView data, Value& value) const {
+    static ChunkerTables random_tables(SeededRandom& random) {
+        Buffer words(64), key16(16);
+        random.fill(words);
+        random.fill(key16);
+        return ChunkerTables::from_bytes(words, key16);
+    }
+
+    Cuts two_stages(ByteView data, GearKernel kernel, const CutRule& rule) {
+        Confirm confirm(key);
+        const auto value = [&](const std::byte* window) {
+            ++questions;
+            return confirm(window);
+        };
         Cuts cuts, candidates;
-        CutSelection(CutRule(profile), kernel, gear, data, value, candidates).run(true, cuts);
+        CutSelection(rule, kernel, gear, data, value, candidates).run(true, cuts);
         return cuts;
     }
 
-    Cuts aes(ByteView data) const {
-        Confirm confirm(key);
-        return two_stages(data, confirm);
+    Cuts ten(ByteView data) {
+        return two_stages(data, gear_kernel(preferred_kernel()), CutRule(profile));
     }
 
-    Cuts fold(ByteView data) const {
-        const auto value = [](const std::byte* window) {
-            const auto mix = [](std::uint64_t x, std::uint64_t y) {
-                __extension__ using Wide = unsigned __int128;
-                const Wide product = Wide{x} * y;
-                return static_cast<std::uint64_t>(product) ^
-                       static_cast<std::uint64_t>(product >> 64);
-            };
-            const auto word = [&](std::size_t i) {
-                return load_le<std::uint64_t>(window + 32 + i);
-            };
-            return mix(word(0) ^ 0xa0761d6478bd642f, word(8) ^ 0xe7037ed1a0b428db) ^
-                   mix(word(16) ^ 0x8ebc6af09c88c6e3, word(24) ^ 0x589965cc75374cc3);
-        };
-        return two_stages(data, value);
+    Cuts twelve(ByteView data) {
+        CutRule rule(profile);
+        rule.mask_before >>= 2;
+        rule.mask_after >>= 2;
+        return two_stages(data, scan_twelve, rule);
     }
 
-    Cuts gear64(ByteView data) const {
+    Cuts gear64(ByteView data) {
         const auto top_bits = [](std::uint32_t bits) { return ~std::uint64_t{0} << (64 - bits); };
         const std::uint64_t before = top_bits(profile.average_log2 + 2);
         const std::uint64_t after = top_bits(profile.average_log2 - 2);
@@ -104,13 +117,34 @@ struct Tally {
             start = end;
         }
     }
+};
 
-    void print(const char* name) const {
-        fmt::print(
-            "{:8} {:9} leaves, mean {:6.0f} B, unique {:9.2f} MB of {:9.2f} MB, ratio {:.3f}\n",
-            name, leaves, static_cast<double>(bytes) / static_cast<double>(leaves),
-            static_cast<double>(unique_bytes) / 1e6, static_cast<double>(bytes) / 1e6,
-            static_cast<double>(bytes) / static_cast<double>(unique_bytes));
+/// One chunker under all keys.
+struct Series {
+    std::vector<double> ratios, leaves, questions;
+
+    void add(const Tally& tally, std::uint64_t asked) {
+        const auto bytes = static_cast<double>(tally.bytes);
+        const auto count = static_cast<double>(tally.leaves);
+        ratios.push_back(bytes / static_cast<double>(tally.unique_bytes));
+        leaves.push_back(bytes / count);
+        questions.push_back(static_cast<double>(asked) / count);
+    }
+
+    void print(const char* name) {
+        const auto show = [](const char* what, std::vector<double>& values, int digits) {
+            double sum = 0;
+            for (const double value : values) sum += value;
+            std::sort(values.begin(), values.end());
+            fmt::print("  {} {:.{}f} / {:.{}f} / {:.{}f}, mean {:.{}f}", what, values.front(),
+                       digits, values[values.size() / 2], digits, values.back(), digits,
+                       sum / static_cast<double>(values.size()), digits);
+        };
+        fmt::print("{:7}", name);
+        show("ratio", ratios, 3);
+        show("leaf", leaves, 0);
+        show("questions", questions, 1);
+        fmt::print("\n");
     }
 };
 
@@ -130,20 +164,29 @@ Buffer contents(const char* path) {
 
 int main(int argc, char** argv) {
     using namespace perdure;
-    if (argc < 3) {
-        fmt::print(stderr, "usage: chunk_dedup AVERAGE_LOG2 FILE...\n");
+    if (argc < 4) {
+        fmt::print(stderr, "usage: chunk_dedup AVERAGE_LOG2 KEYS FILE...\n");
         return 1;
     }
-    const Chunkers chunkers(static_cast<std::uint32_t>(std::atoi(argv[1])));
-    Tally aes, fold, gear64;
-    for (int i = 2; i < argc; ++i) {
-        const Buffer data = contents(argv[i]);
-        aes.add(data, chunkers.aes(data));
-        fold.add(data, chunkers.fold(data));
-        gear64.add(data, chunkers.gear64(data));
+    std::vector<Buffer> streams;
+    for (int i = 3; i < argc; ++i) streams.push_back(contents(argv[i]));
+    Series ten, twelve, gear64;
+    SeededRandom random(1234);
+    for (int key = std::atoi(argv[2]); key > 0; --key) {
+        Chunkers chunkers(static_cast<std::uint32_t>(std::atoi(argv[1])), random);
+        const auto measure = [&](Series& series, Cuts (Chunkers::*cut)(ByteView)) {
+            Tally tally;
+            chunkers.questions = 0;
+            for (const Buffer& stream : streams) tally.add(stream, (chunkers.*cut)(stream));
+            series.add(tally, chunkers.questions);
+        };
+        measure(ten, &Chunkers::ten);
+        measure(twelve, &Chunkers::twelve);
+        measure(gear64, &Chunkers::gear64);
     }
-    aes.print("aes");
-    fold.print("fold");
+    fmt::print("least / median / most\n");
+    ten.print("ten");
+    twelve.print("twelve");
     gear64.print("gear64");
     return 0;
 }

@@ -30,8 +30,8 @@ Cuts cut_plainly(const ChunkerProfile& profile, const GearTables& tables, ByteVi
     Cuts candidates;
     if (data.size() > 64) append_candidates(scan_scalar, tables, data, 64, data.size(), candidates);
     const std::size_t b = profile.average_log2;
-    const std::uint64_t before = std::max<std::size_t>(b + 2, 12) - 12;
-    const std::uint64_t after = std::max<std::size_t>(b - 2, 12) - 12;
+    const std::uint64_t before = std::max<std::size_t>(b + 2, 10) - 10;
+    const std::uint64_t after = std::max<std::size_t>(b - 2, 10) - 10;
     Cuts cuts;
     for (std::size_t start = 0; start < data.size(); start = cuts.back()) {
         const std::size_t rest = data.size() - start;
@@ -93,25 +93,25 @@ ChunkerTables tables_with_zero_run() {
     return tables;
 }
 
-TEST(Chunker, ConfirmEverythingGivesTheReferenceCuts) {
+TEST(Chunker, ConfirmEverythingCutsAtTheFirstCandidatePastTheMinimum) {
     const Buffer data = reference_input(1 << 20);
     const GearTables tables(kReferenceA, kReferenceB);
     const CutRule rule{ChunkerProfile{}};
-    const Cuts first = {4396, 13647, 29936, 36343, 40528, 49611};
+    const Cuts first = {4396, 8545, 13239, 23367, 27971, 34004};
     for (const auto kernel : available_kernels()) {
         const auto everything = [](const std::byte*) { return std::uint64_t{0}; };
         Cuts candidates;
         Cuts cuts;
         CutSelection(rule, gear_kernel(kernel), tables, data, everything, candidates)
             .run(true, cuts);
-        ASSERT_EQ(cuts.size(), 131U);
+        ASSERT_EQ(cuts.size(), 203U);
         EXPECT_EQ(Cuts(cuts.begin(), cuts.begin() + 6), first);
         EXPECT_EQ(cuts.back(), data.size());
     }
 }
 
 /// The end of the first leaf if every position is a candidate, so that stage 2 alone decides. The
-/// average is 64 KiB: six bits of v are asked for before it, two past it.
+/// average is 64 KiB: eight bits of v are asked for before it, four past it.
 template <class Value>
 std::uint32_t first_end(ByteView data, const Value& value) {
     const CutRule rule{ChunkerProfile{16}};
@@ -137,13 +137,13 @@ TEST(Chunker, TheEdgesOfTheRulesAreExact) {
     EXPECT_EQ(first_end(data, kMin, 0), kMin + 1);
     EXPECT_EQ(first_end(data, kMax - 2, 0), kMax - 1);
     EXPECT_EQ(first_end(data, kMax, 0), kMax);
-    const std::uint64_t six_bits = 1 << 6;
-    const std::uint64_t two_bits = 1 << 2;
-    EXPECT_EQ(first_end(data, kAverage - 1, six_bits), kAverage);
-    EXPECT_EQ(first_end(data, kAverage - 1, six_bits / 2), kMax);
-    EXPECT_EQ(first_end(data, kAverage - 1, two_bits), kMax);
-    EXPECT_EQ(first_end(data, kAverage, two_bits), kAverage + 1);
-    EXPECT_EQ(first_end(data, kAverage, two_bits / 2), kMax);
+    const std::uint64_t eight_bits = 1 << 8;
+    const std::uint64_t four_bits = 1 << 4;
+    EXPECT_EQ(first_end(data, kAverage - 1, eight_bits), kAverage);
+    EXPECT_EQ(first_end(data, kAverage - 1, eight_bits / 2), kMax);
+    EXPECT_EQ(first_end(data, kAverage - 1, four_bits), kMax);
+    EXPECT_EQ(first_end(data, kAverage, four_bits), kAverage + 1);
+    EXPECT_EQ(first_end(data, kAverage, four_bits / 2), kMax);
 }
 
 TEST(Chunker, AnAnswerIsRememberedForTheSameWindowOnly) {
@@ -157,6 +157,31 @@ TEST(Chunker, AnAnswerIsRememberedForTheSameWindowOnly) {
                         }),
               20'001U);
     EXPECT_EQ(asked, 3);  // before the cut, at it, and once for all that follows
+}
+
+// Every position is a candidate, so that whole runs are passed over and their ends must be met.
+TEST(Chunker, NoCutIsMissedAtTheEndsOfRuns) {
+    SeededRandom random(31);
+    const ChunkerProfile profile{13};
+    const GearTables all({}, {});
+    for (int round = 0; round < 8; ++round) {
+        Buffer data;
+        while (data.size() < 120'000)
+            data.insert(data.end(), 1 + random.below(9000),
+                        static_cast<std::byte>(random.below(3)));
+        const std::uint64_t key = random.next() | 1;
+        const auto value = [&](const std::byte* window) {
+            std::uint64_t v = key;
+            for (std::size_t i = 0; i < kConfirmWindow; ++i)
+                v = (v ^ std::to_integer<std::uint64_t>(window[i]) ^ (v >> 29)) * key;
+            return v >> 32;
+        };
+        Cuts candidates, cuts;
+        CutSelection(CutRule(profile), gear_kernel(preferred_kernel()), all, data, value,
+                     candidates)
+            .run(true, cuts);
+        ASSERT_EQ(cuts, cut_plainly(profile, all, data, value));
+    }
 }
 
 TEST(Chunker, CutsFollowTheRulesWrittenPlainly) {
@@ -311,12 +336,12 @@ struct FrozenVector {
 // reference_tables().
 TEST(Chunker, FrozenVectorsHold) {
     const std::vector<FrozenVector> vectors = {
-        {13, 749, {13647, 29936, 34004, 49611, 58764, 67542, 79033, 88346}, 0x418b184b2b634bc9},
-        {14, 456, {13647, 34004, 53705, 74083, 93590, 110820, 127541, 146266}, 0xb82115ec33b10c48},
+        {13, 908, {8545, 13647, 23367, 34004, 43769, 53003, 67342, 76121}, 0x963fe5ba87239994},
+        {14, 457, {13647, 34004, 53003, 70326, 88346, 110687, 127156, 144979}, 0xfbc52c4dcaf2f69a},
         {16,
-         117,
-         {67557, 146266, 179826, 246807, 342596, 415242, 500865, 569842},
-         0x438f29e95d2bed68},
+         115,
+         {67342, 158430, 179826, 239320, 263797, 351173, 424810, 540228},
+         0xd5e16af2d2b2c87c},
     };
     const Buffer data = reference_input(8 << 20);
     for (const auto& expected : vectors) {

@@ -3,7 +3,7 @@
 //     h(i) = T[p[i]] + 2 T[p[i-1]] + ... + 2^15 T[p[i-15]]  (mod 2^16),  T[b] = A[b & 15] ^ B[b >>
 //     4]
 //
-// Position i is a candidate if (h(i) & 0xfff0) == 0, which random data meets once in 4096
+// Position i is a candidate if (h(i) & 0xffc0) == 0, which random data meets once in 1024
 // positions. The hash depends on nothing but those 16 bytes, so a span can be scanned from
 // anywhere, in parallel lanes. Format-defining: every kernel finds exactly the candidates of this
 // formula (gear_test.cc).
@@ -20,9 +20,9 @@
 namespace perdure {
 
 /// A candidate has this many of the top bits of h clear.
-constexpr std::uint32_t kGearBits = 12;
+constexpr std::uint32_t kGearBits = 10;
 constexpr std::uint32_t kGearMask = 0xffff & ~(0xffffU >> kGearBits);
-static_assert(kGearMask == 0xfff0);
+static_assert(kGearMask == 0xffc0);
 /// Bytes a kernel may read before the first position it is asked about.
 constexpr std::size_t kGearLead = 16;
 

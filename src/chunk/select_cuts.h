@@ -71,7 +71,7 @@ private:
     std::size_t end_of_leaf(std::size_t start) {
         const std::size_t rest = data_.size() - start;
         if (rest <= rule_.min) return data_.size();
-        const std::size_t from = start + rule_.min;
+        std::size_t from = start + rule_.min;
         const std::size_t limit = start + std::min(rest, rule_.max);
         const std::size_t middle = start + rule_.average;
         for (;;) {
@@ -79,11 +79,14 @@ private:
                 const std::size_t c = candidates_[next_];
                 if (c < from) continue;
                 if (c >= limit) return limit;
-                if ((value_at(c) & (c < middle ? rule_.mask_before : rule_.mask_after)) == 0)
+                const bool early = c < middle;
+                if ((value_at(c) & (early ? rule_.mask_before : rule_.mask_after)) == 0)
                     return c + 1;
+                if (in_run_) from = end_of_run(c, early ? std::min(middle, limit) : limit);
             }
-            if (scanned_ >= limit) return limit;
-            scan_more(std::max(scanned_, from));
+            from = std::max(from, scanned_);
+            if (from >= limit) return limit;
+            scan_more(from);
         }
     }
 
@@ -94,13 +97,26 @@ private:
         append_candidates(kernel_, tables_, data_, from, scanned_, candidates_);
     }
 
-    /// A run of one byte can make every position a candidate, all with one window: asked once.
+    /// Records of one length can make many positions candidates, all with one window: asked once.
     std::uint64_t value_at(std::size_t candidate) {
         const std::byte* window = data_.data() + candidate + 1 - kConfirmWindow;
-        if (asked_ == nullptr || std::memcmp(asked_, window, kConfirmWindow) != 0)
-            value_ = confirm_(window);
+        const bool same = asked_ != nullptr && std::memcmp(asked_, window, kConfirmWindow) == 0;
+        if (!same) value_ = confirm_(window);
+        in_run_ = same && window == asked_ + 1;
         asked_ = window;
         return value_;
+    }
+
+    /// Where the run of one byte ends that fills the window at `candidate`, or `stop`. One table in
+    /// 1024 makes all of such a run candidates, which have one answer: the rest need not be asked.
+    std::size_t end_of_run(std::size_t candidate, std::size_t stop) const {
+        const std::byte* data = data_.data();
+        std::size_t end = candidate + 1;
+        while (end + kConfirmWindow <= stop &&
+               std::memcmp(data + end, data + candidate + 1 - kConfirmWindow, kConfirmWindow) == 0)
+            end += kConfirmWindow;
+        while (end < stop && data[end] == data[candidate]) ++end;
+        return end;
     }
 
     const CutRule& rule_;
@@ -113,6 +129,7 @@ private:
     std::size_t scanned_ = 0;           // no candidate is wanted before here that is not listed
     const std::byte* asked_ = nullptr;  // the window whose v is value_
     std::uint64_t value_ = 0;
+    bool in_run_ = false;  // asked_ and the window one byte before it are the same
 };
 
 }  // namespace perdure
