@@ -49,11 +49,14 @@ public:
 };
 
 /// What begin_file() found.
-struct Unchanged {
-};               // IfChanged: type, size and mtime are already right; metadata was still corrected
-struct Kept {};  // Never: something is there and stays
-struct Linked {};  // a hard link to an entry of this restore was (or, once that is committed, will
-                   // be) made; nothing to write
+/// IfChanged: type, size and mtime are right, and it has no other names, which may lie outside the
+/// target; metadata was still corrected.
+struct Unchanged {};
+/// Never: something is there and stays.
+struct Kept {};
+/// A hard link to an entry of this restore was made, or will be when that one is committed; nothing
+/// to write.
+struct Linked {};
 using BeginFile = std::variant<std::unique_ptr<TargetFile>, Unchanged, Kept, Linked>;
 
 class DirectoryTarget {

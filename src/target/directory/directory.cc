@@ -144,7 +144,7 @@ int RestoreDirectory::create_node(const Place& place, const std::string& name,
 bool RestoreDirectory::is_same_node(const Place& place, const Entry& entry,
                                     const struct stat& info) const {
     if ((info.st_mode & S_IFMT) != type_bits(entry.type)) return false;
-    if (info.st_nlink > 1 && info.st_nlink > entry.links) return false;
+    if (info.st_nlink > 1) return false;  // as in is_unchanged()
     if (entry.type == EntryType::CharDevice || entry.type == EntryType::BlockDevice)
         return info.st_rdev == makedev(entry.device_major, entry.device_minor);
     if (entry.type != EntryType::Symlink) return true;
@@ -218,9 +218,10 @@ Result<struct stat> RestoreDirectory::finish_node(const Place& place, const Entr
 // ---- files
 
 bool RestoreDirectory::is_unchanged(const Entry& entry, const struct stat& info) const {
-    // A file with names that this restore does not know may not be touched for their sake.
-    return S_ISREG(info.st_mode) && static_cast<std::uint64_t>(info.st_size) == entry.size &&
-           same_mtime(entry, info) && info.st_nlink <= entry.links;
+    // A file with further names, which may lie outside the target, may not be touched for their
+    // sake.
+    return S_ISREG(info.st_mode) && info.st_nlink == 1 &&
+           static_cast<std::uint64_t>(info.st_size) == entry.size && same_mtime(entry, info);
 }
 
 // Unchanged, if that is the answer.
@@ -236,7 +237,7 @@ std::optional<BeginFile> RestoreDirectory::settle_existing(const Place& place, c
     if (!fd || ::fstat(fd.get(), &info) != 0 || !is_unchanged(entry, info)) return std::nullopt;
     if (!path_only) unprotect(fd.get());
     apply_metadata({fd.get(), path_only}, entry, info, false, state_.rules, state_.issues);
-    if (HardLinks::concerns(entry)) {
+    if (HardLinks::concerns(entry)) {  // of which only one name was restored before
         state_.late_flags.with([&](auto& late) { late.push_back(entry); });
         link_waiting(state_, entry, info.st_dev, info.st_ino);
     } else if (!path_only) {
@@ -274,7 +275,8 @@ Result<BeginFile> RestoreDirectory::begin_file(const Entry& entry) {
 Result<std::vector<std::string>> RestoreDirectory::remove_others(
     std::string_view directory, const std::vector<std::string>& names) {
     if (!is_clean_path(directory))
-        return Error(ErrorKind::InvalidInput, "\"" + std::string(directory) + "\" is no path");
+        return Error(ErrorKind::InvalidInput,
+                     doing("listing", std::string(directory)) + ": that is no path");
     const auto parent = PERDURE_TRY(state_.parents.get(directory));
     std::vector<std::string> present;
     if (const int failed = list_names(parent->fd.get(), present); failed != 0)
@@ -286,11 +288,11 @@ Result<std::vector<std::string>> RestoreDirectory::remove_others(
         const std::string path = directory.empty() ? name : std::string(directory) + "/" + name;
         const auto left = remove_tree(parent->fd.get(), name, parent->device);
         state_.parents.forget(path);
-        for (const auto& [below, code] : left)
-            state_.issues.add(
-                below.empty() ? path : path + "/" + below,
-                "not removed: " + (code == EXDEV ? std::string("on another filesystem")
-                                                 : std::generic_category().message(code)));
+        for (const auto& [below, code] : left) {
+            std::string text = "not removed: ";
+            text += code == EXDEV ? "on another filesystem" : std::generic_category().message(code);
+            state_.issues.add(below.empty() ? path : path + "/" + below, std::move(text));
+        }
         if (left.empty()) removed.push_back(path);
     }
     return removed;
