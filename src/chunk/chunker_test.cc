@@ -184,6 +184,38 @@ TEST(Chunker, NoCutIsMissedAtTheEndsOfRuns) {
     }
 }
 
+TEST(Chunker, TheByteAfterARunMayEndALeaf) {
+    for (const std::size_t length : {63U, 64U, 65U, 66U, 127U, 128U, 129U, 130U, 5000U}) {
+        Buffer data = reference_input(300'000);
+        std::fill_n(data.begin() + 20'000, length, std::byte{7});
+        const std::size_t after = 20'000 + length;
+        data[after] = std::byte{8};
+        EXPECT_EQ(first_end(data, after, 0), after + 1);
+    }
+}
+
+// Equal windows further apart are no run, whatever byte follows them.
+TEST(Chunker, RepeatedRecordsAreNotTakenForARun) {
+    const auto words = tables_with_zero_run();
+    const GearTables tables(words.a, words.b);  // sixteen zeros are a candidate
+    Buffer record = reference_input(48);
+    record.resize(64);
+    Buffer data;
+    while (data.size() < 18'000) append(data, record);
+    const std::size_t seventeenth_zero = data.size();
+    data.push_back(std::byte{0});
+    append(data, reference_input(100'000));
+    const auto value = [&](const std::byte* window) {
+        const bool wanted = window + kConfirmWindow == data.data() + seventeenth_zero + 1;
+        return wanted ? std::uint64_t{0} : ~std::uint64_t{0};
+    };
+    Cuts candidates, cuts;
+    CutSelection(CutRule{ChunkerProfile{16}}, gear_kernel(preferred_kernel()), tables, data, value,
+                 candidates)
+        .run(true, cuts);
+    EXPECT_EQ(cuts[0], seventeenth_zero + 1);
+}
+
 TEST(Chunker, CutsFollowTheRulesWrittenPlainly) {
     for (const auto& tables : {reference_tables(), tables_with_zero_run()}) {
         const GearTables gear(tables.a, tables.b);
