@@ -68,7 +68,7 @@ TEST_P(StoreContractProcesses, G4AnotherProcessSeesWhatWasCreated) {
 }
 
 TEST_P(StoreContractProcesses, G1AKilledCreateLeavesAWholeObjectOrNone) {
-    constexpr std::size_t kSize = 2'000'000;
+    const auto content = noise(2'000'000, 7);
     for (int round = 0; round < 8; ++round) {
         const auto prefix = "round" + std::to_string(round) + "/";
         int pipe_ends[2];
@@ -77,7 +77,7 @@ TEST_P(StoreContractProcesses, G1AKilledCreateLeavesAWholeObjectOrNone) {
             const auto mine = under_test().open_again();
             for (int i = 0; i < 1000; ++i) {
                 const auto name = object(prefix + std::to_string(i));
-                const bool created = mine->create(name, noise(kSize, 7), {}).has_value();
+                const bool created = mine->create(name, content, {}).has_value();
                 if (!created || ::write(pipe_ends[1], "x", 1) != 1) return 1;
             }
             return 0;
@@ -92,7 +92,7 @@ TEST_P(StoreContractProcesses, G1AKilledCreateLeavesAWholeObjectOrNone) {
         ::close(pipe_ends[1]);
         const auto names = list(prefix);
         EXPECT_GE(names.size(), static_cast<std::size_t>(acknowledged));
-        for (const auto& name : names) EXPECT_TRUE(equal(load(name).value(), noise(kSize, 7)));
+        for (const auto& name : names) EXPECT_TRUE(equal(load(name).value(), content));
     }
 }
 

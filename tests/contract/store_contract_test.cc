@@ -12,15 +12,17 @@
 #include "store/counting_store.h"
 #include "store/fault_store.h"
 #include "store/local/local_store.h"
+#include "store/local/posix_disk.h"
 #include "store/memory_store.h"
 #include "support/crash_states.h"
+#include "support/disk_faults.h"
 #include "support/memory_disk.h"
 #include "support/temp_dir.h"
 
 namespace perdure {
 namespace {
 
-constexpr std::uint64_t kCapacity = 24u << 20;
+constexpr std::uint64_t kCapacity = 16u << 20;
 
 class MemoryUnderTest : public StoreUnderTest {
 public:
@@ -47,16 +49,28 @@ private:
     Decorator decorated_{MemoryUnderTest::store()};
 };
 
+enum class Naming { Best, Link, Rename };
+
 class DirectoryUnderTest final : public StoreUnderTest {
 public:
+    explicit DirectoryUnderTest(Naming naming) : naming_(naming) {}
+
     Store& store() override { return *store_; }
     std::unique_ptr<Store> open_again() override {
-        return LocalStore::open(directory_.path()).value();
+        return LocalStore::open_on(disk(), "directory").value();
     }
 
 private:
+    std::shared_ptr<Disk> disk() const {
+        std::shared_ptr<Disk> disk = PosixDisk::open(directory_.path()).value();
+        if (naming_ == Naming::Best) return disk;
+        return std::make_shared<LimitedDisk>(std::move(disk), naming_ == Naming::Link);
+    }
+
+    const Naming naming_;
     const TempDir directory_;
-    const std::unique_ptr<LocalStore> store_ = LocalStore::initialize(directory_.path()).value();
+    const std::unique_ptr<LocalStore> store_ =
+        LocalStore::initialize_on(disk(), "directory").value();
 };
 
 class DiskUnderTest final : public StoreUnderTest {
@@ -101,23 +115,24 @@ StoreFactory factory(std::string name, Args... args) {
 const auto kMemory = factory<MemoryUnderTest>("Memory");
 const auto kFault = factory<DecoratedUnderTest<FaultStore>>("FaultWithoutFaults");
 const auto kCounting = factory<DecoratedUnderTest<CountingStore>>("Counting");
-const auto kDirectory = factory<DirectoryUnderTest>("LocalOnDirectory");
+const auto kDirectory = factory<DirectoryUnderTest>("LocalOnDirectory", Naming::Best);
+const auto kDirectoryByLink = factory<DirectoryUnderTest>("LocalOnDirectoryByLink", Naming::Link);
+const auto kDirectoryByRename =
+    factory<DirectoryUnderTest>("LocalOnDirectoryByRename", Naming::Rename);
 const auto kUnnamed = factory<DiskUnderTest>("LocalOnMemoryDisk", MemoryDiskOptions{});
 const auto kLink = factory<DiskUnderTest>("LocalByLink", MemoryDiskOptions{.unnamed_files = false});
 const auto kRename = factory<DiskUnderTest>(
     "LocalByRename", MemoryDiskOptions{.unnamed_files = false, .links = false});
 
-INSTANTIATE_TEST_SUITE_P(Store, StoreContract,
-                         testing::Values(kMemory, kFault, kCounting, kDirectory, kUnnamed, kLink,
-                                         kRename),
-                         store_factory_name);
-INSTANTIATE_TEST_SUITE_P(Store, StoreContractThreads,
-                         testing::Values(kMemory, kFault, kCounting, kDirectory, kUnnamed, kLink,
-                                         kRename),
-                         store_factory_name);
+const auto kEveryStore = testing::Values(kMemory, kFault, kCounting, kDirectory, kDirectoryByLink,
+                                         kDirectoryByRename, kUnnamed, kLink, kRename);
+
+INSTANTIATE_TEST_SUITE_P(Store, StoreContract, kEveryStore, store_factory_name);
+INSTANTIATE_TEST_SUITE_P(Store, StoreContractThreads, kEveryStore, store_factory_name);
 INSTANTIATE_TEST_SUITE_P(Store, StoreContractDurable, testing::Values(kUnnamed, kLink, kRename),
                          store_factory_name);
-INSTANTIATE_TEST_SUITE_P(Store, StoreContractProcesses, testing::Values(kDirectory),
+INSTANTIATE_TEST_SUITE_P(Store, StoreContractProcesses,
+                         testing::Values(kDirectory, kDirectoryByLink, kDirectoryByRename),
                          store_factory_name);
 INSTANTIATE_TEST_SUITE_P(Store, StoreContractFull,
                          testing::Values(kMemory, kFault, kCounting, kUnnamed, kLink, kRename),

@@ -40,30 +40,32 @@ TEST_P(StoreContractThreads, G2ExactlyOneOfManyCreatesSucceeds) {
 }
 
 TEST_P(StoreContractThreads, G1ReadersSeeWholeObjectsOrNone) {
-    constexpr int kObjects = 12;
-    constexpr std::size_t kSize = 1'500'000;
-    const auto name_of = [](int i) { return "big/" + std::to_string(i); };
-    std::atomic<int> done = 0;
+    constexpr std::size_t kObjects = 12;
+    constexpr std::size_t kSize = 1'200'000;
+    const auto name_of = [](std::size_t i) { return "big/" + std::to_string(i); };
+    std::vector<Buffer> contents;
+    for (std::uint64_t i = 0; i < kObjects; ++i) contents.push_back(noise(kSize, i));
+    std::atomic<std::size_t> done = 0;
     std::atomic<int> torn = 0;
     const auto write_all = [&](int) {
-        for (int i = 0; i < kObjects; ++i) {
-            if (!create(name_of(i), noise(kSize, static_cast<std::uint64_t>(i)))) ++torn;
+        for (std::size_t i = 0; i < kObjects; ++i) {
+            if (!create(name_of(i), contents[i])) ++torn;
             done = i + 1;
         }
     };
     // Looks at the object that is being made just now, until there is no more.
     const auto read_newest = [&](int) {
-        for (int i = done; i < kObjects; i = done) {
+        for (std::size_t i = done; i < kObjects; i = done) {
             const auto stat = store().stat(object(name_of(i)), {});
             if (stat && stat->size != kSize) ++torn;
             const auto bytes = load(name_of(i));
-            if (bytes && !equal(*bytes, noise(kSize, static_cast<std::uint64_t>(i)))) ++torn;
+            if (bytes && !equal(*bytes, contents[i])) ++torn;
             if (!bytes && bytes.error().kind() != ErrorKind::NotFound) ++torn;
         }
     };
     run_threads({write_all, read_newest});
     EXPECT_EQ(torn, 0);
-    EXPECT_EQ(list().size(), static_cast<std::size_t>(kObjects));
+    EXPECT_EQ(list().size(), kObjects);
 }
 
 TEST_P(StoreContractThreads, G7StableObjectsAreListedWhileOthersComeAndGo) {

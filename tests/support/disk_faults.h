@@ -57,6 +57,24 @@ private:
     const int code_;
 };
 
+/// A file system that has no unnamed files, and perhaps no links.
+class LimitedDisk final : public DiskWrapper {
+public:
+    LimitedDisk(std::shared_ptr<Disk> inner, bool links)
+        : DiskWrapper(std::move(inner)), links_(links) {}
+
+    Result<std::unique_ptr<DiskFile>> create_unnamed(const std::string&) override {
+        return Error(ErrorKind::Unsupported, "no unnamed files");
+    }
+    Result<void> link(const std::string& from, const std::string& to) override {
+        if (!links_) return Error(ErrorKind::Unsupported, "no links");
+        return inner().link(from, to);
+    }
+
+private:
+    const bool links_;
+};
+
 /// Answers every DiskFile and path with the same inode number, as file systems that invent them
 /// might.
 class NoIdentityDisk final : public DiskWrapper {
