@@ -1,0 +1,6 @@
+// The concrete sources and targets, for those who put runs together.
+#pragma once
+
+#include "source/files/files.h"
+#include "source/stream/stream.h"
+#include "target/directory/directory.h"

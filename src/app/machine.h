@@ -1,0 +1,31 @@
+// What this machine keeps for a repository, outside it: its identity as a writer, and the cache.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "repo/enrolment.h"
+#include "repo/local_cache.h"
+#include "repo/repository.h"
+
+namespace perdure {
+
+/// The host's name as points carry it.
+std::string host_name();
+
+/// `explicit_directory`, or $PERDURE_CACHE_DIR, $XDG_CACHE_HOME/perdure, ~/.cache/perdure.
+std::string cache_directory(const std::string& explicit_directory);
+
+/// Reads a writer's key file. Denied if others than its owner may read it.
+Result<WriterIdentity> read_writer_key(const std::string& path);
+/// Writes one, 0600, never over an existing file; durable on return.
+Result<void> write_writer_key(const std::string& path, const WriterIdentity&);
+
+/// This machine's identity for a repository: $XDG_CONFIG_HOME/perdure/writers/<repository>.key (or ~/.config, or PERDURE_CONFIG_DIR).
+std::string identity_path(const RepositoryId&);
+/// Nothing if there is none that is enrolled and not revoked.
+Result<std::optional<WriterIdentity>> load_identity(const Repository&);
+/// Enrols this machine and keeps its identity. Owner only.
+Result<WriterIdentity> enrol_this_machine(Repository&, const std::string& host, std::stop_token);
+
+}  // namespace perdure

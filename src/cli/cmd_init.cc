@@ -1,0 +1,48 @@
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+
+#include "app/machine.h"
+#include "app/open_store.h"
+#include "base/try.h"
+#include "cli/command.h"
+#include "cli/json.h"
+
+namespace perdure {
+
+namespace {
+
+Result<void> run_init(Context& context) {
+    const auto store = PERDURE_TRY(make_store(context.options.repository));
+    InitOptions options;
+    options.passphrase = PERDURE_TRY(read_password(context.options.password, "new password of " + context.options.repository, true));
+    options.label = host_name();
+    if (const char* passes = std::getenv("PERDURE_TEST_FAST_KDF"); passes != nullptr) options.cost = {1, 8 * 1024};
+    const InitResult made = PERDURE_TRY(Repository::initialize(*store, options, system_clock(), system_random(), context.stop()));
+    Credentials credentials;
+    credentials.passphrase = options.passphrase;
+    const auto repository = PERDURE_TRY(Repository::open(*store, credentials, system_clock(), system_random(), context.stop()));
+    const WriterIdentity identity = PERDURE_TRY(enrol_this_machine(*repository, host_name(), context.stop()));
+    if (context.options.json) {
+        print_json("init", {{"repository", made.repository.hex()},
+                            {"location", context.options.repository},
+                            {"recovery_key", made.recovery_key},
+                            {"writer", number(identity.enrolment)}});
+        return {};
+    }
+    fmt::print("made repository {} at {}\n\n", made.repository.hex(), context.options.repository);
+    fmt::print("recovery key: {}\n\n", made.recovery_key);
+    fmt::print("Print this key, or keep it in another place than this machine. With it, and only with it, the\n"
+               "backups can be read after the password is lost. Whoever has it can read everything.\n");
+    return {};
+}
+
+}  // namespace
+
+void add_init_command(CLI::App& app, Context& context) {
+    auto* command = app.add_subcommand("init", "make a repository");
+    command->footer("Makes the directory where missing, prints the recovery key once, and enrols this machine as a writer.");
+    run_command(*command, context, [&context] { return run_init(context); });
+}
+
+}  // namespace perdure

@@ -1,0 +1,78 @@
+// perdure: the command line.
+
+#include <fmt/core.h>
+#include <malloc.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <exception>
+
+#include "cli/command.h"
+#include "cli/interrupt.h"
+
+namespace {
+
+void add_global_options(CLI::App& app, perdure::GlobalOptions& options) {
+    app.add_option("--repo,-r", options.repository, "the repository")->envname("PERDURE_REPOSITORY");
+    app.add_option("--password-file,-p", options.password.file, "read the password from this file")->envname("PERDURE_PASSWORD_FILE");
+    app.add_option("--password-command", options.password.command, "run this command for the password")->envname("PERDURE_PASSWORD_COMMAND");
+    app.add_option("--writer-key", options.writer_key, "key file of an enrolled writer")->envname("PERDURE_WRITER_KEY");
+    app.add_option("--cache-dir", options.cache_directory, "where to cache")->envname("PERDURE_CACHE_DIR");
+    app.add_flag("--no-cache", options.no_cache, "do not use a cache");
+    app.add_flag("--json", options.json, "print JSON lines");
+    app.add_flag("--quiet,-q", options.quiet, "print errors only");
+    app.add_flag("--verbose,-v", options.verbose, "print more");
+}
+
+int run(int argc, char** argv) {
+    using namespace perdure;
+    CLI::App app("Perdure backs up hosts and brings them back.", "perdure");
+    app.require_subcommand(0, 1);
+    app.fallthrough();
+    app.set_help_all_flag("--help-all", "help of all commands");
+    app.set_version_flag("--version", std::string("perdure ") + PERDURE_VERSION);
+    Context context;
+    add_global_options(app, context.options);
+    add_init_command(app, context);
+    add_backup_command(app, context);
+    add_list_command(app, context);
+    add_restore_command(app, context);
+    add_version_command(app, context);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        if (error.get_exit_code() == 0) return app.exit(error);
+        fmt::print(stderr, "perdure: {}\n  next: see `perdure --help`\n", error.what());
+        return kExitFailed;
+    }
+    if (app.get_subcommands().empty()) {
+        fmt::print("{}", app.help());
+        return kExitFailed;
+    }
+    return context.exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    // Keys pass through this process: no core dumps, no ptrace by others of the same user.
+    prctl(PR_SET_DUMPABLE, 0);
+    // Blocks of 1 MiB come and go all the time: keep their memory instead of giving it back and touching it anew.
+    mallopt(M_MMAP_THRESHOLD, 128 << 20);
+    mallopt(M_TRIM_THRESHOLD, 256 << 20);
+    mallopt(M_ARENA_MAX, 4);
+    perdure::install_interrupts();
+    int code = perdure::kExitFailed;
+    try {
+        code = run(argc, argv);
+    } catch (const std::exception& error) {
+        fmt::print(stderr, "perdure: internal error: {}\n", error.what());
+    }
+    if (std::fflush(stdout) != 0 && code == perdure::kExitSuccess) {
+        fmt::print(stderr, "perdure: writing to standard output failed\n");
+        code = perdure::kExitFailed;
+    }
+    // Threads that wait for signals end with the process.
+    std::_Exit(code);
+}
