@@ -33,7 +33,6 @@ function(add_layer name)
     add_executable(${target}_test ${L_TESTS})
     target_link_libraries(${target}_test PRIVATE perdure_options perdure::${target} ${L_TEST_LIBS}
       GTest::gtest_main)
-    gtest_discover_tests(${target}_test PROPERTIES LABELS "unit;${L_LABELS}" DISCOVERY_MODE PRE_TEST
-      DISCOVERY_TIMEOUT 60)
+    discover_tests(${target}_test LABELS unit ${L_LABELS})
   endif()
 endfunction()
