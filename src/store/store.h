@@ -1,22 +1,30 @@
 // The dumb object storage under a repository: a flat map from names to immutable bytes.
 //
-// Guarantees, each with a group of tests in tests/contract/store_contract.h that every store and decorator passes:
-//  G1  Atomic create: a reader sees all bytes of an object or no object. A failed, killed or interrupted create
+// Guarantees, each with a group of tests in tests/contract/store_contract.h that every store and
+// decorator passes:
+//  G1  Atomic create: a reader sees all bytes of an object or no object. A failed, killed or
+//  interrupted create
 //      leaves nothing that load, stat or list shows.
-//  G2  Create-if-absent: of any number of concurrent creates of one name exactly one succeeds; the others, and all later ones,
+//  G2  Create-if-absent: of any number of concurrent creates of one name exactly one succeeds; the
+//  others, and all later ones,
 //      answer AlreadyExists and change nothing. There is no overwrite.
-//  G3  Durable on return: what create() reported as done, or answered AlreadyExists for, survives a power loss, name and
+//  G3  Durable on return: what create() reported as done, or answered AlreadyExists for, survives a
+//  power loss, name and
 //      bytes. Having merely seen an object (load, stat, list) does not promise that.
-//  G4  Read after create: once create() returned, load, stat and list of any process see the object.
-//  G5  An error means "perhaps": after Timeout, Unavailable or Io from create() the object may exist. Who must know reads it
+//  G4  Read after create: once create() returned, load, stat and list of any process see the
+//  object. G5  An error means "perhaps": after Timeout, Unavailable or Io from create() the object
+//  may exist. Who must know reads it
 //      back and compares bytes (identity is equality of bytes).
-//  G6  remove() of a missing object succeeds. A removed name is free again at this level; that names which decide are never
+//  G6  remove() of a missing object succeeds. A removed name is free again at this level; that
+//  names which decide are never
 //      removed is the repository's rule.
-//  G7  list() shows every object that existed during the whole call, in ascending order of names; objects created or
+//  G7  list() shows every object that existed during the whole call, in ascending order of names;
+//  objects created or
 //      removed meanwhile may or may not appear. No safety may rest on its being complete.
 //  G8  Every method may be called from any thread at once.
 //  G9  A full store refuses create() with NoSpace; load, stat, list and remove still work.
-//  G10 Ranges: load() gives exactly the bytes asked for, or an error; a range past the end is Corrupt.
+//  G10 Ranges: load() gives exactly the bytes asked for, or an error; a range past the end is
+//  Corrupt.
 //
 // A store does not retry and does not log; decorators do.
 #pragma once
@@ -58,10 +66,10 @@ struct ObjectStat {
 };
 
 struct StoreProperties {
-    bool conditional_create = true;   // G2 holds between processes
-    std::uint32_t connections = 2;    // useful parallel requests
+    bool conditional_create = true;  // G2 holds between processes
+    std::uint32_t connections = 2;   // useful parallel requests
     std::uint64_t pack_size = 32u << 20;
-    std::string description;          // for people: "local directory /srv/backup"
+    std::string description;  // for people: "local directory /srv/backup"
 };
 
 class Store {
