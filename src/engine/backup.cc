@@ -366,11 +366,10 @@ Result<bool> BackupRun::take_unchanged(const WalkedEntry& walked, TreeCursor* pr
 }
 
 Result<void> BackupRun::on_entry(WalkedEntry walked, TreeCursor* previous) {
-    walked.entry.device = device_ordinal(walked.entry.device);
     BackupItem item;
+    item.device = walked.entry.device;
     const bool unchanged = previous != nullptr && PERDURE_TRY(take_unchanged(walked, previous, item));
     if (unchanged) {
-        item.tree.entry.device = walked.entry.device;
         if (walked.entry.type == EntryType::File) {
             reporter_.progress.bytes += walked.entry.size;
             ++reporter_.progress.files;
@@ -467,6 +466,7 @@ Result<void> BackupRun::into_tree(BackupBatch& batch, TreeWriter& tree) {
         if (item.tree.entry.type == EntryType::File) ++s.files;
         if (item.tree.entry.type == EntryType::Directory) ++s.directories;
         s.bytes += item.tree.entry.type == EntryType::File ? item.tree.entry.size : 0;
+        item.tree.entry.device = device_ordinal(item.device);
         item.tree.entry.sparse = false;
         item.tree.entry.data_extents.clear();
         PERDURE_TRY(tree.add(std::move(item.tree)));

@@ -21,6 +21,7 @@ struct BackupItem {
     enum class State : std::uint8_t { Captured, Unchanged, Failed };
     TreeEntry tree;
     WalkedEntry walked;   // until captured
+    std::uint64_t device = 0;  // as the walk saw it
     bool needs_capture = false;
     State state = State::Captured;
     std::vector<Issue> issues;
