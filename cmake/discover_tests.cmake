@@ -2,6 +2,7 @@
 #
 # Registers every GoogleTest case of TARGET with ctest. In CMake 3.25 gtest_discover_tests() keeps
 # only the first of several labels, so they are set by a script that ctest reads after discovery.
+# The target concurrency_tests builds those with that label: all that the tsan build needs.
 include(GoogleTest)
 
 function(discover_tests target)
@@ -15,4 +16,10 @@ function(discover_tests target)
   file(WRITE ${script} "if(${target}_TESTS)\n"
     "  set_tests_properties(\${${target}_TESTS} PROPERTIES LABELS \"${D_LABELS}\")\nendif()\n")
   set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${script})
+  if("concurrency" IN_LIST D_LABELS)
+    if(NOT TARGET concurrency_tests)
+      add_custom_target(concurrency_tests)
+    endif()
+    add_dependencies(concurrency_tests ${target})
+  endif()
 endfunction()
