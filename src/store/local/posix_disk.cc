@@ -2,11 +2,13 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <initializer_list>
@@ -140,12 +142,25 @@ Result<void> make_path(const std::string& path) {
     return sync_path(parent.empty() ? "." : parent);
 }
 
+/// A fresh buffer's pages are made one fault at a time while it is filled, which costs more than
+/// the copy: loading 2 GiB in packs of 32 MiB from the page cache took 1.02 s of CPU time, 0.31 s
+/// with huge pages. Advice only; small buffers would waste most of a huge page.
+void ask_for_huge_pages(Buffer& buffer) {
+    constexpr std::uintptr_t kPage = 4096;
+    constexpr std::size_t kWorthwhile = 4u << 20;
+    if (buffer.size() < kWorthwhile) return;
+    const auto begin = (reinterpret_cast<std::uintptr_t>(buffer.data()) + kPage - 1) & ~(kPage - 1);
+    const auto end = reinterpret_cast<std::uintptr_t>(buffer.data() + buffer.size()) & ~(kPage - 1);
+    static_cast<void>(::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE));
+}
+
 Result<Buffer> read_range(int fd, const std::string& path, std::uint64_t size, std::uint64_t offset,
                           std::uint64_t length) {
     if (length == Disk::kToEnd && offset <= size) length = size - offset;
     const Error too_short(ErrorKind::Corrupt, path + " ends before the range asked for");
     if (offset > size || length > size - offset) return too_short;
     Buffer bytes(length);
+    ask_for_huge_pages(bytes);
     for (std::size_t done = 0; done < length;) {
         const auto got = uninterrupted([&] {
             return ::pread(fd, bytes.data() + done, length - done,
