@@ -23,12 +23,17 @@ Cuts cut_whole(const Chunker& chunker, ByteView data) {
     return cuts;
 }
 
+Cuts candidates_of(const GearTables& tables, ByteView data) {
+    Cuts candidates;
+    if (data.size() > 64) append_candidates(scan_scalar, tables, data, 64, data.size(), candidates);
+    return candidates;
+}
+
 /// The rules as the definition has them: one pass, every candidate of the stream, no skipping.
 template <class Value>
 Cuts cut_plainly(const ChunkerProfile& profile, const GearTables& tables, ByteView data,
                  Value value) {
-    Cuts candidates;
-    if (data.size() > 64) append_candidates(scan_scalar, tables, data, 64, data.size(), candidates);
+    const Cuts candidates = candidates_of(tables, data);
     const std::size_t b = profile.average_log2;
     const std::uint64_t before = std::max<std::size_t>(b + 2, 10) - 10;
     const std::uint64_t after = std::max<std::size_t>(b - 2, 10) - 10;
@@ -199,9 +204,11 @@ TEST(Chunker, RepeatedRecordsAreNotTakenForARun) {
     const auto words = tables_with_zero_run();
     const GearTables tables(words.a, words.b);  // sixteen zeros are a candidate
     Buffer record = reference_input(48);
-    record.resize(64);
+    record[47] = std::byte{2};  // its word is odd: fewer than sixteen zeros are none
+    record.resize(64, std::byte{0});
     Buffer data;
     while (data.size() < 18'000) append(data, record);
+    ASSERT_EQ(candidates_of(tables, data).size(), data.size() / 64 - 1);
     const std::size_t seventeenth_zero = data.size();
     data.push_back(std::byte{0});
     append(data, reference_input(100'000));
