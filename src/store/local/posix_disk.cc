@@ -57,7 +57,11 @@ Error error_or_unsupported(const char* verb, const std::string& path,
 }
 
 /// "a/b/c" is "a/b" and "c"; "c" is "" and "c".
-std::pair<std::string, std::string> split(const std::string& path) {
+struct Place {
+    std::string directory;
+    std::string name;
+};
+Place split(const std::string& path) {
     const auto slash = path.rfind('/');
     if (slash == std::string::npos) return {"", path};
     return {path.substr(0, slash), path.substr(slash + 1)};
@@ -215,10 +219,10 @@ Result<std::unique_ptr<DiskFile>> PosixDisk::create_unnamed(const std::string& d
 }
 
 Result<std::unique_ptr<DiskFile>> PosixDisk::create_named(const std::string& path) {
-    const auto [directory, name] = split(path);
-    const Fd parent = PERDURE_TRY(open_directory(directory));
+    const Place at = split(path);
+    const Fd parent = PERDURE_TRY(open_directory(at.directory));
     Fd file(uninterrupted([&] {
-        return ::openat(parent.get(), name.c_str(),
+        return ::openat(parent.get(), at.name.c_str(),
                         O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, file_mode_);
     }));
     if (!file) return error_of("creating", path);
@@ -247,50 +251,52 @@ Result<FileStatus> PosixDisk::status(const DiskFile& file) {
 }
 
 Result<void> PosixDisk::link_unnamed(DiskFile& file, const std::string& path) {
-    const auto [directory, name] = split(path);
-    const Fd parent = PERDURE_TRY(open_directory(directory));
+    const Place at = split(path);
+    const Fd parent = PERDURE_TRY(open_directory(at.directory));
     char self[32];
     std::snprintf(self, sizeof self, "/proc/self/fd/%d", fd_of(file));
-    if (::linkat(AT_FDCWD, self, parent.get(), name.c_str(), AT_SYMLINK_FOLLOW) == 0) return {};
+    if (::linkat(AT_FDCWD, self, parent.get(), at.name.c_str(), AT_SYMLINK_FOLLOW) == 0) return {};
     // Without /proc, those with CAP_DAC_READ_SEARCH have another way (linkat(2)).
     if (errno == ENOENT &&
-        ::linkat(fd_of(file), "", parent.get(), name.c_str(), AT_EMPTY_PATH) == 0)
+        ::linkat(fd_of(file), "", parent.get(), at.name.c_str(), AT_EMPTY_PATH) == 0)
         return {};
     return error_or_unsupported("linking an unnamed file", path,
                                 {ENOENT, EPERM, EOPNOTSUPP, ENOSYS});
 }
 
 Result<void> PosixDisk::link(const std::string& from, const std::string& to) {
-    const auto [from_directory, from_name] = split(from);
-    const auto [to_directory, to_name] = split(to);
-    const Fd source = PERDURE_TRY(open_directory(from_directory));
-    const Fd target = PERDURE_TRY(open_directory(to_directory));
-    if (::linkat(source.get(), from_name.c_str(), target.get(), to_name.c_str(), 0) == 0) return {};
+    const Place old_place = split(from);
+    const Place new_place = split(to);
+    const Fd source = PERDURE_TRY(open_directory(old_place.directory));
+    const Fd target = PERDURE_TRY(open_directory(new_place.directory));
+    if (::linkat(source.get(), old_place.name.c_str(), target.get(), new_place.name.c_str(), 0) ==
+        0)
+        return {};
     return error_or_unsupported("linking", to, {EPERM, EOPNOTSUPP, ENOSYS});
 }
 
 Result<void> PosixDisk::rename_new(const std::string& from, const std::string& to) {
-    const auto [from_directory, from_name] = split(from);
-    const auto [to_directory, to_name] = split(to);
-    const Fd source = PERDURE_TRY(open_directory(from_directory));
-    const Fd target = PERDURE_TRY(open_directory(to_directory));
-    if (::renameat2(source.get(), from_name.c_str(), target.get(), to_name.c_str(),
+    const Place old_place = split(from);
+    const Place new_place = split(to);
+    const Fd source = PERDURE_TRY(open_directory(old_place.directory));
+    const Fd target = PERDURE_TRY(open_directory(new_place.directory));
+    if (::renameat2(source.get(), old_place.name.c_str(), target.get(), new_place.name.c_str(),
                     RENAME_NOREPLACE) == 0)
         return {};
     return error_or_unsupported("renaming without replacing", to, {EINVAL, EOPNOTSUPP, ENOSYS});
 }
 
 Result<void> PosixDisk::unlink(const std::string& path) {
-    const auto [directory, name] = split(path);
-    const Fd parent = PERDURE_TRY(open_directory(directory));
-    if (::unlinkat(parent.get(), name.c_str(), 0) != 0) return error_of("removing", path);
+    const Place at = split(path);
+    const Fd parent = PERDURE_TRY(open_directory(at.directory));
+    if (::unlinkat(parent.get(), at.name.c_str(), 0) != 0) return error_of("removing", path);
     return {};
 }
 
 Result<void> PosixDisk::make_directory(const std::string& path) {
-    const auto [directory, name] = split(path);
-    const Fd parent = PERDURE_TRY(open_directory(directory));
-    if (::mkdirat(parent.get(), name.c_str(), directory_mode_) != 0)
+    const Place at = split(path);
+    const Fd parent = PERDURE_TRY(open_directory(at.directory));
+    if (::mkdirat(parent.get(), at.name.c_str(), directory_mode_) != 0)
         return error_of("making the directory", path);
     return {};
 }
@@ -303,11 +309,11 @@ Result<void> PosixDisk::sync_directory(const std::string& path) {
 
 Result<Buffer> PosixDisk::read(const std::string& path, std::uint64_t offset,
                                std::uint64_t length) {
-    const auto [directory, name] = split(path);
-    const Fd parent = PERDURE_TRY(open_directory(directory));
+    const Place at = split(path);
+    const Fd parent = PERDURE_TRY(open_directory(at.directory));
     // O_NONBLOCK: somebody's FIFO at that name must not hang us.
     const Fd file(uninterrupted([&] {
-        return ::openat(parent.get(), name.c_str(),
+        return ::openat(parent.get(), at.name.c_str(),
                         O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     }));
     if (!file && (errno == ELOOP || errno == ENXIO)) errno = ENOENT;
@@ -319,10 +325,11 @@ Result<Buffer> PosixDisk::read(const std::string& path, std::uint64_t offset,
 }
 
 Result<FileStatus> PosixDisk::stat(const std::string& path) {
-    const auto [directory, name] = split(path);
-    const Fd parent = PERDURE_TRY(open_directory(directory));
+    const Place at = split(path);
+    const Fd parent = PERDURE_TRY(open_directory(at.directory));
     struct stat st {};
-    if (::fstatat(parent.get(), name.empty() ? "." : name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0)
+    if (::fstatat(parent.get(), at.name.empty() ? "." : at.name.c_str(), &st,
+                  AT_SYMLINK_NOFOLLOW) != 0)
         return error_of("looking at", path);
     return to_status(st);
 }
