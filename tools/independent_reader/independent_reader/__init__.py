@@ -1,0 +1,1 @@
+"""A reader of Perdure repositories, written from docs/FORMAT.md alone."""
