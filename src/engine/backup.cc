@@ -56,7 +56,7 @@ constexpr std::size_t kMaxBatches = 48;          // between walk and tree
 constexpr std::size_t kBatchItems = 512;
 constexpr std::uint64_t kBatchBytes = 4U << 20;  // of content to read
 constexpr std::size_t kQueuedJobs = 8;
-constexpr std::size_t kQueuedPacks = 2;
+constexpr std::size_t kQueuedPacks = 1;
 constexpr int kPageLevel = 3;
 constexpr int kBusyLevel = 3;
 // Times finer than this may repeat although the content changed: kernel ticks of up to 10 ms, filesystems that store whole seconds or even pairs of them.

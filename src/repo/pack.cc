@@ -17,6 +17,7 @@ constexpr std::string_view kFooterMagic = "PEND";
 constexpr std::size_t kFixedHeader = 64;
 constexpr std::uint32_t kMaxSecrets = 1U << 20;
 constexpr std::uint32_t kMaxSealedSecret = 4096;
+constexpr std::size_t kManifestRoom = 1U << 20;
 
 Error corrupt(std::string why) { return Error(ErrorKind::Corrupt, "pack: " + std::move(why)); }
 
@@ -140,6 +141,8 @@ PackBuilder::PackBuilder(const PackContext& context, PackKind kind, const PackId
     manifest_.pack = {context.session, id};
     manifest_.key_commitment = keys_.commitment;
     bytes_.clear();
+    // Grown once: doubling would hold twice the pack. Metadata packs are mostly small and grow as they need.
+    if (kind == PackKind::Data) bytes_.reserve(context.target_size + kManifestRoom);
     write_pack_header(context, kind, id, bytes_);
 }
 
