@@ -72,21 +72,56 @@ Scenario small_scenario() {
     Scenario small;
     small.name = "small";
     small.sessions = {initial(0, 3, true), backup(0, 1), backup(1, 1)};
+    small.faults = 2;
     return small;
 }
 
-Scenario long_scenario() {
-    Scenario large;
-    large.name = "long";
-    large.writers = 3;
-    large.maintainers = 1;
-    large.sessions = {initial(0, 3, true), backup(0, 3), backup(0, 3), backup(1, 1),
-                      backup(1, 1),        repack(2),    reader(1, 0)};
-    large.sessions[1].ends = EndKind::Checkpoint;
-    large.sessions[2].carries = 1;
-    large.index_deletion = true;
-    large.faults = 2;
-    return large;
+namespace {
+
+/// Writer 0 goes on from a checkpoint, at once or after a crash; the checkpoint may also expire.
+void add_chain(Scenario& scenario) {
+    const int first = static_cast<int>(scenario.sessions.size());
+    SessionPlan checkpoint = backup(0, 1);
+    checkpoint.ends = EndKind::Checkpoint;
+    SessionPlan next = backup(0, 1);
+    next.carries = first;
+    scenario.sessions.push_back(checkpoint);
+    scenario.sessions.push_back(next);
+}
+
+void add_repack(Scenario& scenario) {
+    scenario.sessions.push_back(repack(static_cast<std::uint8_t>(scenario.writers)));
+    ++scenario.writers;
+    scenario.index_deletion = true;
+}
+
+}  // namespace
+
+std::vector<Scenario> long_scenarios() {
+    std::vector<Scenario> all(6);
+    all[0].name = "sessions";
+    all[0].sessions = {initial(0, 3, true), backup(0, 1), backup(0, 1), backup(1, 1), backup(1, 1)};
+    all[1].name = "repack";
+    all[1].sessions = {initial(0, 3, true), backup(0, 1), backup(1, 2)};
+    add_repack(all[1]);
+    all[2].name = "reader";
+    all[2].sessions = {initial(0, 3, true), backup(0, 1), reader(1, 0)};
+    all[3].name = "checkpoint";
+    all[3].sessions = {initial(0, 1, true)};
+    add_chain(all[3]);
+    all[3].sessions.push_back(backup(1, 1));
+    all[4].name = "enrolment";
+    all[4].sessions = {initial(0, 1, true), backup(0, 1), backup(1, 1)};
+    all[4].writers = 1;
+    all[4].late_writer = true;
+    all[5].name = "long";
+    all[5].sessions = {initial(0, 3, true)};
+    add_chain(all[5]);
+    for (const SessionPlan& plan : {backup(1, 1), backup(1, 1), reader(1, 0)})
+        all[5].sessions.push_back(plan);
+    add_repack(all[5]);
+    all[5].faults = 2;
+    return all;
 }
 
 namespace {
@@ -109,7 +144,6 @@ Scenario tiny(Bug bug) {
 Scenario tiny_repack(Bug bug) {
     Scenario scenario = tiny(bug);
     scenario.writers = 2;
-    scenario.maintainers = 1;
     scenario.sessions = {initial(0, 1, false), repack(1)};
     return scenario;
 }
@@ -120,7 +154,10 @@ Scenario scenario_for(Bug bug) {
     Scenario scenario = tiny(bug);
     switch (bug) {
         case Bug::CommitPastFence: scenario.sessions = {initial(0, 1, true), backup(0, 2)}; break;
-        case Bug::AdoptedOrphans: scenario.sessions.push_back(backup(0, 1)); break;
+        case Bug::AdoptedOrphans:  // the first list fences, the second condemns what was left
+            scenario.lists = 2;
+            scenario.sessions.push_back(backup(0, 1));
+            break;
         case Bug::CarryWithoutTest: {
             SessionPlan next = backup(0, 1);
             next.carries = 1;
@@ -135,7 +172,8 @@ Scenario scenario_for(Bug bug) {
             break;
         case Bug::FalseLocation:
             scenario = tiny_repack(bug);
-            scenario.sessions = {initial(0, 1, false), initial(1, 1, false)};
+            scenario.writers = 3;
+            scenario.sessions = {initial(0, 1, false), initial(1, 1, true), repack(2)};
             scenario.sessions[1].claims = 0;
             break;
         case Bug::MutualRepack:

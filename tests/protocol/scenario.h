@@ -61,7 +61,6 @@ struct Scenario {
     std::string name;
     std::vector<SessionPlan> sessions;  // Initial ones first
     int writers = 2;                    // enrolled at the start, in order
-    int maintainers = 0;                // the last of `writers`: their indexes give locations
     bool late_writer = false;           // one more writer enrols at any time
     int collectors = 2;
     int lists = 2;
@@ -75,8 +74,9 @@ struct Scenario {
 
 /// Two writers with one session each, two collectors, two lists: the space CI runs to its end.
 Scenario small_scenario();
-/// Two writers with two sessions each, a repack, a reader, a checkpoint; long.
-Scenario long_scenario();
+/// Larger ones, run by hand: one feature each beside two collectors and two lists, then "long": two
+/// writers with two sessions each, of them a chain over a checkpoint, a repack and a reader.
+std::vector<Scenario> long_scenarios();
 /// The smallest scenario that shows `bug`, planted. With bug = None it must show nothing.
 Scenario scenario_for(Bug bug);
 

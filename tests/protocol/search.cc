@@ -20,19 +20,15 @@ std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
 }
 
 /// A multiply-and-fold hash in the manner of wyhash; its constants are wyhash's.
-std::uint64_t fingerprint(const Encoded& bytes) {
+std::uint64_t fingerprint(const Encoded& state) {
     constexpr std::uint64_t kSecret[] = {0xa0761d6478bd642fu, 0xe7037ed1a0b428dbu,
                                          0x8ebc6af09c88c6e3u};
-    std::uint64_t hash = kSecret[2] ^ bytes.size();
-    std::size_t i = 0;
-    for (; i + 16 <= bytes.size(); i += 16)
-        hash =
-            mix(load_le<std::uint64_t>(reinterpret_cast<const std::byte*>(&bytes[i])) ^ kSecret[0],
-                load_le<std::uint64_t>(reinterpret_cast<const std::byte*>(&bytes[i + 8])) ^ hash);
-    std::uint64_t tail[2] = {0, 0};
-    for (std::size_t j = 0; i + j < bytes.size(); ++j)
-        tail[j / 8] |= static_cast<std::uint64_t>(bytes[i + j]) << (j % 8 * 8);
-    hash = mix(tail[0] ^ kSecret[1], tail[1] ^ hash);
+    const auto word = [&](std::size_t i) {
+        return load_le<std::uint64_t>(reinterpret_cast<const std::byte*>(&state.bytes[i]));
+    };
+    std::uint64_t hash = kSecret[2] ^ state.size;
+    for (std::size_t i = 0; i < state.size; i += 16)
+        hash = mix(word(i) ^ kSecret[0], word(i + 8) ^ kSecret[1] ^ hash);
     const std::uint64_t mixed = mix(hash ^ kSecret[0], kSecret[1]);
     return mixed == 0 ? 1 : mixed;
 }

@@ -28,9 +28,9 @@ Bug bug_named(const std::string& name, bool& valid) {
 void choose_scenario(const std::string& name, Arguments& arguments) {
     if (name == "small") {
         arguments.scenario = small_scenario();
-    } else if (name == "long") {
-        arguments.scenario = long_scenario();
     } else {
+        for (const Scenario& scenario : long_scenarios())
+            if (scenario.name == name) return void(arguments.scenario = scenario);
         arguments.scenario = scenario_for(bug_named(name, arguments.valid));
     }
 }

@@ -1,8 +1,10 @@
 #include "world.h"
 
 #include <algorithm>
+#include <cstring>
 #include <type_traits>
 
+#include "base/bytes.h"
 #include "base/check.h"
 
 namespace perdure::protocol::search {
@@ -12,20 +14,31 @@ namespace {
 /// Members of a state as bytes; two for masks.
 class Writing {
 public:
-    explicit Writing(Encoded& out) : out_(out) {}
+    explicit Writing(Encoded& out) : out_(out) { out_.size = 0; }
 
     template <class T>
     void operator()(const T& member) {
         const auto value = static_cast<std::uint64_t>(member);
         if constexpr (std::is_same_v<T, std::uint16_t>) {
-            out_.push_back(static_cast<Byte>(value >> 8));
+            put(static_cast<Byte>(value >> 8));
         } else {
             PERDURE_CHECK(value < 256);
         }
-        out_.push_back(static_cast<Byte>(value));
+        put(static_cast<Byte>(value));
+    }
+    void raw(const Store& store) {
+        std::memcpy(&out_.bytes[out_.size], &store, sizeof store);
+        out_.size += sizeof store;
+    }
+    /// To be asked before each part; no part takes more than `room`.
+    void has_room() const {
+        constexpr std::size_t room = 256;
+        PERDURE_CHECK(out_.size + room <= Encoded::kMax);
     }
 
 private:
+    void put(Byte byte) { out_.bytes[out_.size++] = byte; }
+
     Encoded& out_;
 };
 
@@ -39,7 +52,11 @@ public:
         if constexpr (std::is_same_v<T, std::uint16_t>) value = value << 8 | *at_++;
         member = static_cast<T>(value);
     }
-    const Byte* at() const { return at_; }
+    void has_room() const {}
+    void raw(Store& store) {
+        std::memcpy(&store, at_, sizeof store);
+        at_ += sizeof store;
+    }
 
 private:
     const Byte* at_;
@@ -63,6 +80,7 @@ void emplace(Variant& variant, std::size_t index) {
 
 template <class F>
 void visit_session(F& f, SessionProcess& session) {
+    f.has_room();
     f(session.phase), f(session.report), f(session.number), f(session.obeys), f(session.lists);
     f(session.verdicts), f(session.carried);
     auto index = static_cast<Byte>(session.machine.index());
@@ -73,6 +91,7 @@ void visit_session(F& f, SessionProcess& session) {
 
 template <class F>
 void visit_collector(F& f, CollectorProcess& collector) {
+    f.has_room();
     f(collector.running);
     f(collector.has_content), f(collector.deferred), f(collector.counted), f(collector.indexed);
     f(collector.orphaned), f(collector.lists), f(collector.verdicts), f(collector.condemns);
@@ -82,8 +101,9 @@ void visit_collector(F& f, CollectorProcess& collector) {
 
 template <class F>
 void visit_rest(F& f, World& world) {
-    world.store.visit(f);
+    f.raw(world.store);
     for (SessionProcess& session : world.sessions) visit_session(f, session);
+    f.has_room();
     for (Pending& pending : world.pending)
         f(pending.type), f(pending.writer), f(pending.number), f(pending.value), f(pending.content);
     world.enrolment.visit(f);
@@ -92,55 +112,28 @@ void visit_rest(F& f, World& world) {
     f(world.faults);
 }
 
-/// Most bytes of a state are zero: eight bytes become a byte of flags and those that are not.
-void squeeze(const Encoded& plain, Encoded& out) {
-    out.clear();
-    for (std::size_t i = 0; i < plain.size(); i += 8) {
-        const std::size_t flags = out.size();
-        out.push_back(0);
-        for (std::size_t j = i; j < std::min(plain.size(), i + 8); ++j) {
-            if (plain[j] == 0) continue;
-            out[flags] = static_cast<Byte>(out[flags] | (1u << (j - i)));
-            out.push_back(plain[j]);
-        }
-    }
-}
-
-void unsqueeze(const Encoded& squeezed, Encoded& plain) {
-    plain.clear();
-    for (std::size_t i = 0; i < squeezed.size();) {
-        const unsigned flags = squeezed[i++];
-        for (unsigned bit = 0; bit < 8; ++bit)
-            plain.push_back((flags >> bit & 1u) != 0 ? squeezed[i++] : Byte{0});
-    }
-}
-
 }  // namespace
 
 void encode(const World& world, Encoded& out) {
-    thread_local Encoded plain;
-    thread_local std::array<Encoded, kMaxCollectors> collectors;
-    plain.clear();
     // The visitors only read through Writing; they are written once for both directions.
     auto& mutable_world = const_cast<World&>(world);
-    Writing writing(plain);
+    Writing writing(out);
     visit_rest(writing, mutable_world);
-    for (std::size_t c = 0; c < kMaxCollectors; ++c) {
-        collectors[c].clear();
-        Writing apart(collectors[c]);
-        visit_collector(apart, mutable_world.collectors[c]);
-    }
-    std::sort(collectors.begin(), collectors.end());
-    for (const Encoded& collector : collectors)
-        plain.insert(plain.end(), collector.begin(), collector.end());
-    squeeze(plain, out);
+    static_assert(kMaxCollectors == 2);
+    Byte* first = &out.bytes[out.size];
+    visit_collector(writing, mutable_world.collectors[0]);
+    Byte* second = &out.bytes[out.size];
+    visit_collector(writing, mutable_world.collectors[1]);
+    const std::ptrdiff_t size = second - first;
+    // Those that do not run come last, beyond those a scenario has.
+    if (std::memcmp(first, second, static_cast<std::size_t>(size)) < 0)
+        std::swap_ranges(first, second, second);
+    while (out.size % 16 != 0) out.bytes[out.size++] = 0;
 }
 
 World decode(const Encoded& bytes) {
-    thread_local Encoded plain;
-    unsqueeze(bytes, plain);
     World world;
-    Reading reading(plain.data());
+    Reading reading(bytes.bytes.data());
     visit_rest(reading, world);
     for (CollectorProcess& collector : world.collectors) visit_collector(reading, collector);
     return world;

@@ -5,8 +5,9 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 #include <variant>
-#include <vector>
 
 #include "repo/protocol/collector.h"
 #include "repo/protocol/session.h"
@@ -30,7 +31,7 @@ enum ListCell : Byte { kNoList = 0, kListed = 1, kPruned = 2 };
 constexpr int block_of(int session, int content) { return session * kClasses + content; }
 constexpr int location_of(int pack, int slot) { return pack * kClasses + slot; }
 
-/// What the objects under the names hold. 0 means: no such object.
+/// What the objects under the names hold. 0 means: no such object. Encoded as it lies in memory.
 struct Store {
     std::array<std::array<Byte, kMaxLog>, kMaxWriters> log{};  // session + 1, or kBarrierBit | list
     std::array<Byte, kMaxLog> enrolments{};                    // writer + 1, or kBarrierBit | list
@@ -47,20 +48,10 @@ struct Store {
     std::array<Byte, kMaxLists + 1> has_verdict{};
     std::array<PackMask, kMaxLists + 1> verdict{};
 
-    template <class F>
-    void visit(F&& f) {
-        for (auto& log_of : log)
-            for (Byte& entry : log_of) f(entry);
-        for (Byte& entry : enrolments) f(entry);
-        for (int s = 0; s < kMaxSessions; ++s) {
-            const auto i = static_cast<std::size_t>(s);
-            f(ending[i]), f(index[i]), f(pack[i]), f(needs[i]), f(supersedes[i]), f(fate[i]);
-            for (Byte& slot : slots[i]) f(slot);
-        }
-        for (std::size_t k = 1; k <= kMaxLists; ++k)
-            f(list_cell[k]), f(list[k]), f(has_verdict[k]), f(verdict[k]);
-    }
+    friend bool operator==(const Store&, const Store&) = default;
 };
+
+static_assert(std::has_unique_object_representations_v<Store>);
 
 /// The block in a slot of a pack, whether or not the pack is still there; -1 if none.
 inline int held_block(const Store& store, int pack, int slot) {
@@ -90,6 +81,8 @@ struct SessionProcess {
     Byte carried = 0;   // CarryStep: session + 1
     std::variant<std::monostate, SessionBegin, CarryStep, ReadBegin, RepackStep, SessionCommit>
         machine;
+
+    friend bool operator==(const SessionProcess&, const SessionProcess&) = default;
 };
 
 struct CollectorProcess {
@@ -104,6 +97,8 @@ struct CollectorProcess {
     LocationMask condemns = 0;  // what the list it is about to create holds,
     PackMask drops = 0;         // and the verdict
     Collector machine;
+
+    friend bool operator==(const CollectorProcess&, const CollectorProcess&) = default;
 };
 
 /// A create that its sender no longer waits for, and that the store may still apply.
@@ -126,12 +121,27 @@ struct World {
     bool enrolling = false;
     std::array<Byte, kMaxWriters> certified{};  // lists with a barrier below the certificate
     Byte faults = 0;                            // left
+
+    friend bool operator==(const World&, const World&) = default;
 };
 
-using Encoded = std::vector<Byte>;
+/// A state as bytes: equal for equal states, and for states that differ only in which collector is
+/// which, for nothing tells collectors apart.
+struct Encoded {
+    static constexpr std::size_t kMax = 768;  // more than any state takes; checked
 
-/// The state as bytes: equal for equal states, and for states that differ only in which collector
-/// is which, for nothing tells collectors apart.
+    std::size_t size = 0;  // a multiple of 16, filled up with zeros
+    std::array<Byte, kMax> bytes;
+
+    friend bool operator==(const Encoded& a, const Encoded& b) {
+        return a.size == b.size && std::memcmp(a.bytes.data(), b.bytes.data(), a.size) == 0;
+    }
+    friend bool operator<(const Encoded& a, const Encoded& b) {
+        if (a.size != b.size) return a.size < b.size;
+        return std::memcmp(a.bytes.data(), b.bytes.data(), a.size) < 0;
+    }
+};
+
 void encode(const World& world, Encoded& out);
 World decode(const Encoded& bytes);
 

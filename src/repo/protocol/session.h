@@ -64,6 +64,7 @@ public:
     template <class F>
     void visit(F&& f) {
         append_.visit(f);
+        f(taken_.kind), f(taken_.list), f(taken_.subject), f(taken_.previous);
         f(list_), f(step_), f(failure_), f(tries_), f(left_), f(proven_);
     }
     friend bool operator==(const SessionBegin&, const SessionBegin&) = default;
