@@ -14,7 +14,7 @@ void note(CopyReport& report, const Issue& issue) {
 }
 
 Result<void> copy_content(OpenFile& file, const Entry& entry, TargetFile& target) {
-    Buffer buffer(1 << 20);
+    thread_local Buffer buffer(1 << 20);
     std::vector<DataExtent> extents{{0, entry.size}};
     if (entry.sparse) extents = entry.data_extents;
     for (const auto& extent : extents)
