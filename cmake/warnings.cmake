@@ -12,6 +12,10 @@ target_compile_definitions(perdure_options INTERFACE PERDURE_VERSION="${PROJECT_
 target_link_options(perdure_options INTERFACE -Wl,-z,relro,-z,now)
 target_include_directories(perdure_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
 if(PERDURE_SANITIZE)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    # g++ 12 takes the empty alternative of Result's variant for uninitialised under sanitizers.
+    target_compile_options(perdure_options INTERFACE -Wno-maybe-uninitialized)
+  endif()
   target_compile_options(perdure_options INTERFACE -fsanitize=${PERDURE_SANITIZE}
     -fno-sanitize-recover=all)
   target_link_options(perdure_options INTERFACE -fsanitize=${PERDURE_SANITIZE})
