@@ -5,6 +5,7 @@
 
 #include "model.h"
 #include "search.h"
+#include "state_queue.h"
 
 namespace perdure::protocol::search {
 namespace {
@@ -90,6 +91,40 @@ TEST(Encoding, IsTheSameForExchangedCollectors) {
 TEST(Exchange, TwiceIsNothing) {
     walk(long_scenarios().front(), 2000,
          [](const World& world) { EXPECT_TRUE(exchange(exchange(world, 1, 2), 1, 2) == world); });
+}
+
+TEST(StateQueue, GivesBackWhatWasPutFromEitherEnd) {
+    std::vector<Encoded> states;
+    StateQueue oldest;
+    StateQueue newest;
+    walk(small_scenario(), 20000, [&](const World& world) {
+        encode(world, states.emplace_back());
+        oldest.push(states.back());
+        newest.push(states.back());
+    });
+    Encoded state;
+    for (const Encoded& expected : states) {
+        oldest.pop_oldest(state);
+        ASSERT_TRUE(state == expected);
+    }
+    for (auto expected = states.rbegin(); expected != states.rend(); ++expected) {
+        newest.pop_newest(state);
+        ASSERT_TRUE(state == *expected);
+    }
+    EXPECT_TRUE(oldest.empty());
+    EXPECT_TRUE(newest.empty());
+}
+
+TEST(Search, DepthFirstSeesTheSameSpace) {
+    Scenario scenario = scenario_for(Bug::CarryWithoutTest);
+    scenario.bug = Bug::None;
+    Options options;
+    const Findings wide = explore(scenario, options);
+    options.depth_first = true;
+    const Findings deep = explore(scenario, options);
+    EXPECT_TRUE(wide.complete && deep.complete);
+    EXPECT_EQ(wide.states, deep.states);
+    EXPECT_EQ(wide.steps, deep.steps);
 }
 
 /// The reduction is sound only if exchanged states have exchanged successors.

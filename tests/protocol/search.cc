@@ -72,12 +72,12 @@ public:
         std::uint64_t expanded = 0;
         while (!queue_.empty() && found_.violation.empty() &&
                visited_.size() < options_.max_states) {
-            if (left_in_level == 0) {
+            if (left_in_level == 0 && !options_.depth_first) {
                 left_in_level = queue_.size();
                 ++found_.depth;
             }
-            queue_.pop(state);
-            --left_in_level;
+            options_.depth_first ? queue_.pop_newest(state) : queue_.pop_oldest(state);
+            if (!options_.depth_first) --left_in_level;
             from_ = fingerprint(state);
             model_.expand(decode(state), *this);
             if (options_.report_every != 0 && ++expanded % options_.report_every == 0) report();

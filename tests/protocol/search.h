@@ -1,4 +1,5 @@
-// Breadth-first over every state that a scenario can reach, or up to a bound.
+// Over every state that a scenario can reach, or up to a bound: breadth first, so that a violation
+// is shown by one of its shortest ways; or depth first, so that a bound still sees whole histories.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,7 @@ namespace perdure::protocol::search {
 
 struct Options {
     std::uint64_t max_states = ~std::uint64_t{0};
+    bool depth_first = false;                  // `depth` is not counted
     bool keeps_trace = false;                  // the way to a violation, at twice the table
     std::uint64_t expected_states = 1u << 16;  // sizes the table
     std::uint64_t report_every = 0;            // states expanded between calls of `progress`

@@ -6,7 +6,10 @@ namespace perdure::protocol::search {
 
 namespace {
 
-constexpr std::size_t kHeader = 1;  // the size, in words of eight bytes
+// A state lies between two copies of its squeezed size, so that it can be found from both sides;
+// its own size, in words of eight bytes, comes first.
+constexpr std::size_t kSize = 2;
+constexpr std::size_t kHeader = kSize + 1;
 static_assert(Encoded::kMax / 8 < 256);
 
 /// Most bytes of a state are zero: eight bytes become a byte of flags and those that are not.
@@ -39,7 +42,7 @@ const Byte* unsqueeze(const Byte* from, Encoded& state) {
 }  // namespace
 
 void StateQueue::push(const Encoded& state) {
-    const std::size_t at_most = kHeader + state.size / 8 * 9 + 1;
+    const std::size_t at_most = kHeader + state.size / 8 * 9 + 1 + kSize;
     if (chunks_.empty() || chunks_.back().size() + at_most > kChunk) {
         chunks_.emplace_back();
         chunks_.back().reserve(kChunk);
@@ -47,25 +50,45 @@ void StateQueue::push(const Encoded& state) {
     std::vector<Byte>& chunk = chunks_.back();
     const std::size_t begin = chunk.size();
     chunk.resize(begin + at_most);
-    chunk[begin] = static_cast<Byte>(state.size / 8);
-    const Byte* end = squeeze(state, &chunk[begin + kHeader]);
-    chunk.resize(static_cast<std::size_t>(end - chunk.data()));
+    const std::size_t body = begin + kHeader;
+    const auto size = static_cast<std::size_t>(squeeze(state, &chunk[body]) - &chunk[body]);
+    for (const std::size_t place : {begin, body + size}) {
+        chunk[place] = static_cast<Byte>(size >> 8);
+        chunk[place + 1] = static_cast<Byte>(size);
+    }
+    chunk[begin + kSize] = static_cast<Byte>(state.size / 8);
+    chunk.resize(body + size + kSize);
     ++count_;
 }
 
-void StateQueue::pop(Encoded& state) {
+void StateQueue::pop_oldest(Encoded& state) {
     if (read_ == chunks_.front().size()) {
         chunks_.pop_front();
         read_ = 0;
     }
     const Byte* from = &chunks_.front()[read_];
-    state.size = std::size_t{from[0]} * 8;
+    state.size = std::size_t{from[kSize]} * 8;
     const Byte* end = unsqueeze(from + kHeader, state);
-    read_ = static_cast<std::size_t>(end - chunks_.front().data());
-    if (--count_ == 0) {
-        chunks_.clear();
-        read_ = 0;
-    }
+    read_ = static_cast<std::size_t>(end - chunks_.front().data()) + kSize;
+    finish_pop();
+}
+
+void StateQueue::pop_newest(Encoded& state) {
+    if (chunks_.back().empty()) chunks_.pop_back();
+    std::vector<Byte>& chunk = chunks_.back();
+    const Byte* end = &chunk[chunk.size() - kSize];
+    const std::size_t size = std::size_t{end[0]} << 8 | end[1];
+    const Byte* from = end - size - kHeader;
+    state.size = std::size_t{from[kSize]} * 8;
+    unsqueeze(from + kHeader, state);
+    chunk.resize(static_cast<std::size_t>(from - chunk.data()));
+    finish_pop();
+}
+
+void StateQueue::finish_pop() {
+    if (--count_ != 0) return;
+    chunks_.clear();
+    read_ = 0;
 }
 
 }  // namespace perdure::protocol::search
