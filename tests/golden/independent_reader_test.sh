@@ -20,6 +20,12 @@ failed=0
 
 reader() { "$python" -m independent_reader "$@"; }
 
+# Directories of the golden trees may not be written to.
+clear_target() {
+    [ ! -e "$work/target" ] || chmod -R u+rwx "$work/target"
+    rm -rf "$work/target"
+}
+
 # same NAME EXPECTED ACTUAL
 same() {
     compared=$((compared + 1))
@@ -32,8 +38,7 @@ same() {
 
 # restore_and_compare NAME REPOSITORY KEY_OPTION KEY_FILE POINT EXPECTED: EXPECTED is a listing, compressed
 restore_and_compare() {
-    chmod -R u+rwx "$work/target" 2>/dev/null || true
-    rm -rf "$work/target"
+    clear_target
     status=0
     reader --repo "$2" "$3" "$4" restore "$5" --target "$work/target" 2> "$work/errors" || status=$?
     if [ "$(id -u)" = 0 ]; then
@@ -66,7 +71,7 @@ for folder in "$golden"/v1-*/; do
         for part in perdure epochs writers log points packs; do cp -R "$repository/$part" "$work/bare/"; done
         restore_and_compare "$name $point without index, hints and slots" "$work/bare" --recovery-key-file "$folder/recovery-key" "$point" "$listing"
     done
-    rm -rf "$work/target"
+    clear_target
     reader --repo "$repository" --password-file "$folder/password" restore latest --target "$work/target"
     seq 1 5000 > "$work/expected"
     same "$name stream" "$work/expected" "$work/target/numbers.txt"

@@ -236,7 +236,7 @@ def bytes_page(page):
 def check_path(path, before):
     """Before anything is made: FORMAT.md, 12.3."""
     parts = path.split(b"/") if path else []
-    if any(p in (b"", b".", b"..") or len(p) > 255 or b"\0" in p for p in parts):
+    if len(path) > 65535 or any(p in (b"", b".", b"..") or len(p) > 255 or b"\0" in p for p in parts):
         raise Corrupt(f"an entry has the path {path!r}")
     if before is not None and before >= parts:
         raise Corrupt(f"the entry {path!r} is out of order")
