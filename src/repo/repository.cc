@@ -3,53 +3,24 @@
 #include <algorithm>
 
 #include "base/try.h"
+#include "repo/owner_records.h"
 #include "repo/record.h"
 
 namespace perdure {
 
 std::string program_name() { return std::string("perdure ") + PERDURE_VERSION; }
 
-namespace {
-
-constexpr std::uint32_t kDefaultDomain = 1;
-
-Result<Key256> clear_only(const FrameHeader&) {
-    return Error(ErrorKind::Corrupt, "record should lie in clear");
-}
-
-Error not_owner(std::string_view what) {
-    return Error(ErrorKind::Denied, std::string(what) + " takes the owner's keys")
-        .with_hint("give the repository's password or its recovery key");
-}
-
-SignWith sign_as_owner(const OwnerKeys& owner, EpochNumber epoch) {
-    return {{Role::Owner, WriterNumber{0}, epoch}, &owner.signing, nullptr};
-}
-
-/// Creates, or finds the very same bytes there already.
-Result<void> create_same(Store& store, const ObjectName& name, ByteView bytes, std::stop_token stop) {
-    auto created = store.create(name, bytes, stop);
-    if (created || created.error().kind() != ErrorKind::AlreadyExists) return created;
-    const Buffer there = PERDURE_TRY(store.load(name, ByteRange::all(), stop));
-    return equal(there, bytes) ? Result<void>() : std::move(created);
-}
-
-}  // namespace
-
 // ------------------------------------------------------------------------------------ init
 
 namespace {
+
+constexpr std::uint32_t kDefaultDomain = 1;
 
 struct Started {
     Epoch epoch;
     Digest digest;
     OwnerSeed seed;
 };
-
-Buffer frame_clear(const RepositoryId& repository, ObjectType type, const ObjectName& name,
-                   ByteView body, const SignWith& sign) {
-    return seal_record({repository, type, name.text()}, body, sign, {});
-}
 
 /// Slot and first epoch, new.
 Result<Started> start_repository(Store& store, const InitOptions& options, Clock& clock,
@@ -200,6 +171,18 @@ Result<void> Repository::load_epochs(std::stop_token stop) {
     }
 }
 
+Result<void> Repository::refuse_epoch_gap(std::stop_token stop) const {
+    EpochNumber last{};
+    PERDURE_TRY(store_.list("epochs/", [&](std::string_view name, const ObjectStat&) {
+        if (const auto e = names::parse_epoch(name)) last = std::max(last, *e);
+        return true;
+    }, stop));
+    const EpochNumber next{number(epoch().number) + 1};
+    if (number(last) < number(next)) return {};
+    return Error(ErrorKind::Corrupt, names::epoch(next).text() + " is missing, but there are later ones")
+        .with_hint("put that object back from a copy of the repository");
+}
+
 Result<void> Repository::adopt_writer(const WriterIdentity& writer) {
     const auto refuse = [](std::string why) {
         return Error(ErrorKind::Denied, std::move(why))
@@ -210,16 +193,21 @@ Result<void> Repository::adopt_writer(const WriterIdentity& writer) {
     if (number(writer.epoch) > epochs_.size())
         return refuse("the repository is older than this writer key has seen (epoch " +
                       std::to_string(number(writer.epoch)) + "): it was rolled back");
+    if (number(writer.epoch) < 1) return refuse("the writer key names no epoch");
     const Epoch& pinned = epochs_[number(writer.epoch) - 1];
-    if (pinned.owner_verify_key != writer.owner_verify_key || pinned.owner_sealing_key != writer.owner_sealing_key)
+    const bool newest = number(writer.epoch) == epochs_.size();
+    const Digest digest = newest ? epoch_digest_ : *epochs_[number(writer.epoch)].previous;
+    if (digest != writer.epoch_digest || pinned.owner_verify_key != writer.owner_verify_key || pinned.owner_sealing_key != writer.owner_sealing_key)
         return refuse("the owner keys of the repository are not those this writer key was made for");
     for (const DomainKeys& keys : writer.domains) keyring_.add_domain(keys);
     const OpeningKey opening(writer.opening_secret);
-    for (const DomainRecord& domain : epoch().domains)
-        for (const auto& sealed : domain.sealed_keys)
-            if (sealed.enrolment == writer.enrolment)
-                if (const auto inside = opening.open(sealed.sealed))
-                    keyring_.add_domain(PERDURE_TRY(decode_domain_keys(*inside)));
+    // An epoch seals the keys of its own generations only: those between come from the epochs between.
+    for (auto e = epochs_.rbegin(); e != epochs_.rend(); ++e)
+        for (const DomainRecord& domain : e->domains)
+            for (const auto& sealed : domain.sealed_keys)
+                if (sealed.enrolment == writer.enrolment)
+                    if (const auto inside = opening.open(sealed.sealed))
+                        keyring_.add_domain(PERDURE_TRY(decode_domain_keys(*inside)));
     return {};
 }
 
@@ -228,25 +216,15 @@ Result<OwnerSeed> Repository::seed_from(const Passphrase& passphrase, std::stop_
     if (looks_like_recovery_key(text)) return from_recovery_key(text);
     std::string damaged;
     for (const SlotReference& reference : epoch().slots) {
-        const ObjectName name = names::key_slot(reference.id);
-        const auto object = store_.load(name, ByteRange::all(), stop);
-        const auto note = [&](const std::string& why) {
-            damaged += (damaged.empty() ? "" : "; ") + name.text() + " " + why;
-        };
-        if (!object && object.error().kind() != ErrorKind::NotFound) return object.error();
-        if (!object) {
-            note("is missing");
+        const KeySlotState state = PERDURE_TRY(load_slot(reference, stop));
+        if (!state.slot) {
+            damaged += (damaged.empty() ? "" : "; ") + names::key_slot(reference.id).text() + " " + state.problem;
             continue;
         }
-        const auto opened = open_record({config_.repository, ObjectType::KeySlot, name.text()}, *object, clear_only);
-        const auto slot = opened ? decode_key_slot(opened->body) : Result<KeySlot>(opened.error());
-        if (digest_of(*object) != reference.digest || !slot) {
-            note("is damaged");
-            continue;
-        }
-        auto seed = unwrap_seed(config_.repository, *slot, passphrase);
+        auto seed = unwrap_seed(config_.repository, *state.slot, passphrase);
         if (seed || seed.error().kind() != ErrorKind::WrongKey) return seed;
     }
+    PERDURE_TRY(refuse_epoch_gap(stop));
     if (!damaged.empty())
         return Error(ErrorKind::Corrupt, "no key slot opens with this password, but not all could be tried: " + damaged)
             .with_hint("use the recovery key that init printed, then add a new slot with `perdure key add`");
@@ -335,197 +313,9 @@ Result<OpenedRecord> Repository::open_by_maintainer(ObjectType type, const Objec
     return opened;
 }
 
-// ------------------------------------------------------------------------------------ enrolments
-
-Result<EnrolmentList> Repository::enrolments(std::stop_token stop) const {
-    if (auto known = enrolments_.with([](const auto& list) { return list; })) return *known;
-    EnrolmentList list;
-    for (std::uint32_t i = 1;; ++i) {
-        const WriterNumber w{i};
-        const ObjectName name = names::enrolment(w);
-        auto object = store_.load(name, ByteRange::all(), stop);
-        if (!object && object.error().kind() == ErrorKind::NotFound) break;
-        if (!object) return std::move(object).error().context("loading the enrolments");
-        const auto digest = digest_of(*object);
-        const auto opened = open_by_maintainer(ObjectType::Enrolment, name, *object);
-        auto enrolment = opened ? decode_enrolment(opened->body) : Result<Enrolment>(opened.error());
-        const bool by_owner = opened && opened->signer.role == Role::Owner;
-        if (!enrolment)
-            list.problems.push_back({name.text(), enrolment.error().describe()});
-        else if (enrolment->number != w)
-            list.problems.push_back({name.text(), "is another enrolment's record"});
-        else if (enrolment->kind != EnrolmentKind::Barrier && !by_owner)
-            list.problems.push_back({name.text(), "was not signed by the owner"});
-        else {
-            if (enrolment->previous != list.last_digest)
-                list.problems.push_back({name.text(), "does not follow the enrolment before it"});
-            list.by_number.emplace(w, std::move(*enrolment));
-        }
-        list.last_digest = digest;
-        list.next = WriterNumber{i + 1};
-    }
-    enrolments_.with([&](auto& remembered) { remembered = list; });
-    return list;
-}
-
-void Repository::forget_enrolments() const {
-    enrolments_.with([](auto& remembered) { remembered.reset(); });
-}
-
-Result<Certificate> Repository::certificate_of(WriterNumber writer, std::stop_token stop) const {
-    const EnrolmentList list = PERDURE_TRY(enrolments(stop));
-    const auto at = list.by_number.find(writer);
-    if (at == list.by_number.end() || at->second.kind != EnrolmentKind::Certificate)
-        return Error(ErrorKind::Corrupt, "writer " + std::to_string(number(writer)) + " is not enrolled");
-    return at->second.certificate;
-}
-
-Result<WriterIdentity> Repository::enrol(const Certificate& wanted, std::stop_token stop) {
-    if (!is_owner()) return not_owner("enrolling a writer");
-    WriterIdentity identity;
-    random_.fill(identity.signing_seed.reveal_mutable());
-    random_.fill(identity.opening_secret.reveal_mutable());
-    Certificate certificate = wanted;
-    certificate.verify_key = SigningKey(identity.signing_seed).verify_key();
-    certificate.sealing_key = OpeningKey(identity.opening_secret).sealing_key();
-    const DomainKeys domain = PERDURE_TRY(domain_keys());
-    const OwnerKeys& owner = keyring_.owner();
-    while (true) {
-        forget_enrolments();
-        const EnrolmentList list = PERDURE_TRY(enrolments(stop));
-        Enrolment enrolment;
-        enrolment.number = list.next;
-        enrolment.previous = list.last_digest;
-        enrolment.time_ns = static_cast<std::uint64_t>(clock_.now().nanoseconds);
-        enrolment.certificate = certificate;
-        const ObjectName name = names::enrolment(list.next);
-        const Buffer object =
-            seal_record({config_.repository, ObjectType::Enrolment, name.text()}, encode_enrolment(enrolment),
-                        sign_as_owner(owner, epoch().number),
-                        {Sealing::IndexKey, domain.index_key, domain.name.domain, domain.name.generation});
-        const auto created = create_same(store_, name, object, stop);
-        if (!created && created.error().kind() == ErrorKind::AlreadyExists) continue;  // lost a race
-        PERDURE_TRY(created);
-        forget_enrolments();
-        identity.repository = config_.repository;
-        identity.config = config_digest_;
-        identity.epoch = epoch().number;
-        identity.epoch_digest = epoch_digest_;
-        identity.owner_verify_key = epoch().owner_verify_key;
-        identity.owner_sealing_key = epoch().owner_sealing_key;
-        identity.enrolment = list.next;
-        identity.name = certificate.name;
-        identity.role = certificate.role;
-        identity.domains.push_back(domain);
-        return identity;
-    }
-}
-
-// ------------------------------------------------------------------------------------ epochs
-
-Result<void> Repository::publish_epoch(Epoch next, const OwnerKeys& signer, const SigningKey* previous_owner,
-                                       std::stop_token stop) {
-    next.number = EpochNumber{number(epoch().number) + 1};
-    next.previous = epoch_digest_;
-    next.time_ns = static_cast<std::uint64_t>(clock_.now().nanoseconds);
-    const ObjectName name = names::epoch(next.number);
-    SignWith sign = sign_as_owner(signer, next.number);
-    sign.previous_owner = previous_owner;
-    const Buffer object = frame_clear(config_.repository, ObjectType::Epoch, name, encode_epoch(next), sign);
-    auto created = create_same(store_, name, object, stop);
-    if (!created && created.error().kind() == ErrorKind::AlreadyExists)
-        return Error(ErrorKind::Unavailable, "the keys were changed by someone else at the same moment")
-            .with_hint("run the command again");
-    PERDURE_TRY(created);
-    epoch_digest_ = digest_of(object);
-    epochs_.push_back(std::move(next));
-    return {};
-}
-
-Result<SlotId> Repository::add_slot(const Passphrase& passphrase, Argon2Cost cost, std::string label, std::stop_token stop) {
-    if (!is_owner()) return not_owner("adding a key slot");
-    const OwnerKeys& owner = keyring_.owner();
-    const KeySlot slot = PERDURE_TRY(wrap_seed(config_.repository, owner.seed_epoch, owner.seed, passphrase, cost, label,
-                                               static_cast<std::uint64_t>(clock_.now().nanoseconds), random_));
-    const ObjectName name = names::key_slot(slot.id);
-    const Buffer object = frame_clear(config_.repository, ObjectType::KeySlot, name, encode_key_slot(slot),
-                                      sign_as_owner(owner, epoch().number));
-    PERDURE_TRY(store_.create(name, object, stop));
-    Epoch next = epoch();
-    next.slots.push_back({slot.id, digest_of(object), std::move(label)});
-    PERDURE_TRY(publish_epoch(std::move(next), owner, nullptr, stop));
-    return slot.id;
-}
-
-Result<void> Repository::remove_slot(const SlotId& id, std::stop_token stop) {
-    if (!is_owner()) return not_owner("removing a key slot");
-    Epoch next = epoch();
-    const auto removed = std::erase_if(next.slots, [&](const SlotReference& s) { return s.id == id; });
-    if (removed == 0) return Error(ErrorKind::NotFound, "there is no key slot " + id.hex()).with_hint("see `perdure key list`");
-    if (next.slots.empty())
-        return Error(ErrorKind::InvalidInput, "key slot " + id.hex() + " is the last one")
-            .with_hint("add another first: `perdure key add`");
-    PERDURE_TRY(publish_epoch(std::move(next), keyring_.owner(), nullptr, stop));
-    return store_.remove(names::key_slot(id), stop);
-}
-
-Result<void> Repository::revoke(WriterNumber writer, SessionNumber last, std::string reason, std::stop_token stop) {
-    if (!is_owner()) return not_owner("revoking a writer");
-    PERDURE_TRY(certificate_of(writer, stop));
-    if (epoch().revocation_of(writer) != nullptr)
-        return Error(ErrorKind::InvalidInput, "writer " + std::to_string(number(writer)) + " is revoked already");
-    Epoch next = epoch();
-    next.revocations.push_back({writer, last, static_cast<std::uint64_t>(clock_.now().nanoseconds), std::move(reason)});
-    return publish_epoch(std::move(next), keyring_.owner(), nullptr, stop);
-}
-
-Result<std::string> Repository::rotate(const Passphrase& passphrase, Argon2Cost cost, std::string label, std::stop_token stop) {
-    if (!is_owner()) return not_owner("rotating the keys");
-    const EnrolmentList enrolled = PERDURE_TRY(enrolments(stop));
-    const OwnerKeys old_owner = keyring_.owner();
-    const EpochNumber next_number{number(epoch().number) + 1};
-    OwnerSeed seed;
-    random_.fill(seed.reveal_mutable());
-    const OwnerKeys owner = grow_owner_keys(config_.repository, next_number, seed);
-    const KeySlot slot = PERDURE_TRY(wrap_seed(config_.repository, next_number, seed, passphrase, cost, label,
-                                               static_cast<std::uint64_t>(clock_.now().nanoseconds), random_));
-    const ObjectName slot_name = names::key_slot(slot.id);
-    const Buffer slot_object = frame_clear(config_.repository, ObjectType::KeySlot, slot_name, encode_key_slot(slot),
-                                           sign_as_owner(owner, next_number));
-    PERDURE_TRY(store_.create(slot_name, slot_object, stop));
-
-    Epoch next = epoch();
-    const std::vector<SlotReference> old_slots = next.slots;
-    next.seed_epoch = next_number;
-    next.owner_sealing_key = owner.opening.sealing_key();
-    next.owner_verify_key = owner.signing.verify_key();
-    next.slots = {{slot.id, digest_of(slot_object), std::move(label)}};
-    // Former seeds are sealed anew: the boxes of the epoch before open only with its own keys.
-    next.former_seeds.clear();
-    const auto seal_former = [&](EpochNumber e, ByteView former) {
-        next.former_seeds.push_back({e, seal_to(owner.opening.sealing_key(), former)});
-    };
-    seal_former(old_owner.seed_epoch, old_owner.seed.reveal());
-    for (const FormerSeed& former : epoch().former_seeds)
-        seal_former(former.epoch, PERDURE_TRY(old_owner.opening.open(former.sealed)));
-    for (DomainRecord& domain : next.domains) {
-        domain.past.push_back({domain.generation, domain.seed_epoch});
-        ++domain.generation;
-        domain.seed_epoch = next_number;
-        domain.sealed_keys.clear();
-        const DomainKeys keys = grow_domain_keys(config_.repository, seed, {domain.id, domain.generation});
-        for (const auto& [w, enrolment] : enrolled.by_number) {
-            if (enrolment.kind != EnrolmentKind::Certificate || next.revocation_of(w) != nullptr) continue;
-            if (!can_seal_to(enrolment.certificate.sealing_key)) continue;
-            domain.sealed_keys.push_back({w, seal_to(enrolment.certificate.sealing_key,
-                                                     encode_domain_keys(keys, enrolment.certificate.role == Role::Writer))});
-        }
-    }
-    PERDURE_TRY(publish_epoch(std::move(next), owner, &old_owner.signing, stop));
-    for (const SlotReference& old : old_slots) PERDURE_TRY(store_.remove(names::key_slot(old.id), stop));
-    keyring_ = Keyring();
-    PERDURE_TRY(adopt_seed(seed));
-    return to_recovery_key(seed);
+bool Repository::lacks_key_of(ByteView object) const {
+    const auto frame = parse_frame(object);
+    return frame && frame->sealing == Sealing::IndexKey && !keyring_.domain({frame->domain, frame->generation});
 }
 
 // ------------------------------------------------------------------------------------ points
@@ -552,7 +342,12 @@ Result<void> Repository::check_may(const PointHeader& header, const Certificate&
     };
     if (is_point(header.kind) && !allowed(certificate.hosts, header.host))
         return Error(ErrorKind::Denied, "its writer may not make points of host \"" + header.host + "\"");
-    if (!allowed(certificate.kinds, static_cast<std::uint32_t>(header.kind)))
+    // These two speak for the points of others: nobody may make them who was not asked to.
+    const bool speaks_for_others = header.kind == EndKind::Repaired || header.kind == EndKind::Copy;
+    const bool may_speak = certificate.role == Role::Maintainer || !certificate.kinds.empty();
+    const bool verifier = certificate.role == Role::Verifier && header.kind != EndKind::EndRecord;
+    const bool limited = is_point(header.kind) && !allowed(certificate.kinds, static_cast<std::uint32_t>(header.kind));
+    if (limited || verifier || (speaks_for_others && !may_speak))
         return Error(ErrorKind::Denied, "its writer may not make points of this kind");
     if (!allowed(certificate.classes, header.retention_class))
         return Error(ErrorKind::Denied, "its writer may not use this retention class");
@@ -640,6 +435,12 @@ Result<PointList> Repository::list_points(std::stop_token stop) const {
         auto point = load_point(session, stop);
         if (!point && (point.error().kind() == ErrorKind::Cancelled || point.error().kind() == ErrorKind::Unavailable))
             return std::move(point).error();
+        if (!point && point.error().kind() == ErrorKind::Denied && !is_owner())
+            if (const auto object = store_.load(names::point(session), ByteRange::all(), stop))
+                if (lacks_key_of(*object)) {
+                    ++list.unreadable;
+                    continue;
+                }
         if (!point)
             list.problems.push_back({names::point(session).text(), point.error().describe()});
         else if (is_point(point->header.kind))

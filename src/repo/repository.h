@@ -58,13 +58,22 @@ struct Point {
 struct PointList {
     std::vector<Point> points;  // by time, oldest first
     std::vector<Problem> problems;
+    std::size_t unreadable = 0;  // sealed under generations of keys this holder was never given
 };
 
 struct EnrolmentList {
     std::map<WriterNumber, Enrolment> by_number;
     std::optional<Digest> last_digest;
-    WriterNumber next{1};
+    WriterNumber next{1};  // where reading ended: the first one that is not there
     std::vector<Problem> problems;
+    std::vector<WriterNumber> unreadable;  // sealed under keys this holder was never given
+};
+
+/// A key slot that the newest epoch lists.
+struct KeySlotState {
+    SlotReference reference;
+    std::optional<KeySlot> slot;  // if it is there and whole
+    std::string problem;          // else why not: "is missing"
 };
 
 class Repository {
@@ -94,10 +103,16 @@ public:
     Result<EnrolmentList> enrolments(std::stop_token) const;
     /// Enrols and returns what the machine must keep. Owner only.
     Result<WriterIdentity> enrol(const Certificate& wanted, std::stop_token);
-    /// A new epoch that revokes: numbers of its log above `last` no longer count. Owner only.
+    /// A new epoch that revokes: numbers of its log above `last` no longer count; open ones up to it are
+    /// fenced first; what is written from then on is under a new generation of the domains' keys.
+    /// Owner only.
     Result<void> revoke(WriterNumber, SessionNumber last, std::string reason, std::stop_token);
 
-    // ---- key slots and epochs (owner only)
+    /// Ends a session that is still open, so that nothing can be committed under its number. Owner only.
+    Result<void> fence(SessionName, std::stop_token);
+
+    // ---- key slots and epochs (all but the first: owner only)
+    Result<std::vector<KeySlotState>> key_slots(std::stop_token) const;
     Result<SlotId> add_slot(const Passphrase&, Argon2Cost, std::string label, std::stop_token);
     /// InvalidInput for the last one. The slot object is removed after the epoch that no longer lists it.
     Result<void> remove_slot(const SlotId&, std::stop_token);
@@ -122,6 +137,8 @@ public:
     /// The same for records a maintainer or the owner signs.
     Result<OpenedRecord> open_by_maintainer(ObjectType, const ObjectName&, ByteView object) const;
     Result<OpenedRecord> open_sealed(ObjectType, const ObjectName&, ByteView object) const;
+    /// Whether it is a whole record under a generation of keys that this holder was never given.
+    bool lacks_key_of(ByteView object) const;
 
     /// Drops remembered enrolments, after one was added elsewhere.
     void forget_enrolments() const;
@@ -133,11 +150,16 @@ private:
     Result<void> load_epochs(std::stop_token);
     Result<OpenedRecord> open_epoch(EpochNumber, ByteView object) const;
     Result<void> adopt_writer(const WriterIdentity&);
+    Result<void> refuse_epoch_gap(std::stop_token) const;
+    Result<KeySlotState> load_slot(const SlotReference&, std::stop_token) const;
     Result<OwnerSeed> seed_from(const Passphrase&, std::stop_token) const;
     Result<void> adopt_seed(const OwnerSeed&);
     Result<void> publish_epoch(Epoch, const OwnerKeys& signer, const SigningKey* previous_owner, std::stop_token);
     Result<void> check_may(const PointHeader&, const Certificate&) const;
+    Result<void> renew_domains(Epoch&, EpochNumber seed_epoch, const OwnerSeed&, std::stop_token) const;
+    Result<Enrolment> read_enrolment(WriterNumber, ByteView object) const;
     Result<Certificate> certificate_of(WriterNumber, std::stop_token) const;
+    Result<void> skip_gap(EnrolmentList&, std::stop_token) const;
     const Epoch* find_epoch(EpochNumber) const;
     Result<Point> believe_point(SessionName, ByteView object, std::stop_token) const;
 

@@ -1,0 +1,343 @@
+// Who takes part: enrolments, epochs, key slots, revocations.
+
+#include "base/try.h"
+#include "repo/owner_records.h"
+#include "repo/repository.h"
+
+namespace perdure {
+
+// ------------------------------------------------------------------------------------ records of the owner
+
+Result<Key256> clear_only(const FrameHeader&) {
+    return Error(ErrorKind::Corrupt, "record should lie in clear");
+}
+
+Error not_owner(std::string_view what) {
+    return Error(ErrorKind::Denied, std::string(what) + " takes the owner's keys")
+        .with_hint("give the repository's password or its recovery key");
+}
+
+SignWith sign_as_owner(const OwnerKeys& owner, EpochNumber epoch) {
+    return {{Role::Owner, WriterNumber{0}, epoch}, &owner.signing, nullptr};
+}
+
+Buffer frame_clear(const RepositoryId& repository, ObjectType type, const ObjectName& name,
+                   ByteView body, const SignWith& sign) {
+    return seal_record({repository, type, name.text()}, body, sign, {});
+}
+
+Result<void> create_same(Store& store, const ObjectName& name, ByteView bytes, std::stop_token stop) {
+    auto created = store.create(name, bytes, stop);
+    if (created || created.error().kind() != ErrorKind::AlreadyExists) return created;
+    const Buffer there = PERDURE_TRY(store.load(name, ByteRange::all(), stop));
+    return equal(there, bytes) ? Result<void>() : std::move(created);
+}
+
+// ------------------------------------------------------------------------------------ enrolments
+
+Result<Enrolment> Repository::read_enrolment(WriterNumber w, ByteView object) const {
+    const ObjectName name = names::enrolment(w);
+    const auto opened = PERDURE_TRY(open_by_maintainer(ObjectType::Enrolment, name, object));
+    Enrolment enrolment = PERDURE_TRY(decode_enrolment(opened.body).context(name.text()));
+    const auto bad = [&](const char* why) {
+        return Error(ErrorKind::Corrupt, name.text() + ": " + why);
+    };
+    if (enrolment.number != w) return bad("is another enrolment's record");
+    if (enrolment.kind != EnrolmentKind::Barrier && opened.signer.role != Role::Owner)
+        return bad("was not signed by the owner");
+    return enrolment;
+}
+
+Result<EnrolmentList> Repository::enrolments(std::stop_token stop) const {
+    if (auto known = enrolments_.with([](const auto& list) { return list; })) return *known;
+    EnrolmentList list;
+    for (std::uint32_t i = 1;; ++i) {
+        const WriterNumber w{i};
+        const ObjectName name = names::enrolment(w);
+        auto object = store_.load(name, ByteRange::all(), stop);
+        if (!object && object.error().kind() == ErrorKind::NotFound) break;
+        if (!object) return std::move(object).error().context("loading the enrolments");
+        auto enrolment = read_enrolment(w, *object);
+        if (enrolment) {
+            if (enrolment->previous != list.last_digest)
+                list.problems.push_back({name.text(), "does not follow the enrolment before it"});
+            list.by_number.emplace(w, std::move(*enrolment));
+        } else if (lacks_key_of(*object)) {
+            list.unreadable.push_back(w);
+        } else {
+            list.problems.push_back({name.text(), enrolment.error().describe()});
+        }
+        list.last_digest = digest_of(*object);
+        list.next = WriterNumber{i + 1};
+    }
+    enrolments_.with([&](auto& remembered) { remembered = list; });
+    return list;
+}
+
+void Repository::forget_enrolments() const {
+    enrolments_.with([](auto& remembered) { remembered.reset(); });
+}
+
+Result<Certificate> Repository::certificate_of(WriterNumber writer, std::stop_token stop) const {
+    if (!enrolments_.with([](const auto& list) { return list.has_value(); }))
+        PERDURE_TRY(enrolments(stop));
+    bool beyond = true;
+    auto found = enrolments_.with([&](const auto& list) -> std::optional<Enrolment> {
+        if (!list) return std::nullopt;
+        beyond = number(writer) >= number(list->next);
+        const auto at = list->by_number.find(writer);
+        return at == list->by_number.end() ? std::nullopt : std::optional(at->second);
+    });
+    if (!found && beyond) {
+        // Enrolled since, or behind one that is missing: each certificate stands for itself.
+        const auto object = store_.load(names::enrolment(writer), ByteRange::all(), stop);
+        if (!object && object.error().kind() != ErrorKind::NotFound) return object.error();
+        if (object) {
+            found = PERDURE_TRY(read_enrolment(writer, *object));
+            enrolments_.with([&](auto& list) {
+                if (list) list->by_number.emplace(writer, *found);
+            });
+        }
+    }
+    if (!found || found->kind != EnrolmentKind::Certificate)
+        return Error(ErrorKind::Corrupt,
+                     "writer " + std::to_string(number(writer)) + " is not enrolled");
+    return found->certificate;
+}
+
+Result<void> Repository::skip_gap(EnrolmentList& list, std::stop_token stop) const {
+    WriterNumber last{};
+    PERDURE_TRY(store_.list("writers/", [&](std::string_view name, const ObjectStat&) {
+        if (const auto w = names::parse_enrolment(name)) last = std::max(last, *w);
+        return true;
+    }, stop));
+    if (number(last) < number(list.next)) return {};
+    const Buffer object = PERDURE_TRY(store_.load(names::enrolment(last), ByteRange::all(), stop));
+    list.last_digest = digest_of(object);
+    list.next = WriterNumber{number(last) + 1};
+    return {};
+}
+
+Result<WriterIdentity> Repository::enrol(const Certificate& wanted, std::stop_token stop) {
+    if (!is_owner()) return not_owner("enrolling a writer");
+    WriterIdentity identity;
+    random_.fill(identity.signing_seed.reveal_mutable());
+    random_.fill(identity.opening_secret.reveal_mutable());
+    Certificate certificate = wanted;
+    certificate.verify_key = SigningKey(identity.signing_seed).verify_key();
+    certificate.sealing_key = OpeningKey(identity.opening_secret).sealing_key();
+    const DomainKeys domain = PERDURE_TRY(domain_keys());
+    const OwnerKeys& owner = keyring_.owner();
+    while (true) {
+        forget_enrolments();
+        EnrolmentList list = PERDURE_TRY(enrolments(stop));
+        PERDURE_TRY(skip_gap(list, stop));  // a number that was ever taken is not taken again
+        Enrolment enrolment;
+        enrolment.number = list.next;
+        enrolment.previous = list.last_digest;
+        enrolment.time_ns = static_cast<std::uint64_t>(clock_.now().nanoseconds);
+        enrolment.certificate = certificate;
+        const ObjectName name = names::enrolment(list.next);
+        const Buffer object =
+            seal_record({config_.repository, ObjectType::Enrolment, name.text()}, encode_enrolment(enrolment),
+                        sign_as_owner(owner, epoch().number),
+                        {Sealing::IndexKey, domain.index_key, domain.name.domain, domain.name.generation});
+        const auto created = create_same(store_, name, object, stop);
+        if (!created && created.error().kind() == ErrorKind::AlreadyExists) continue;  // lost a race
+        PERDURE_TRY(created);
+        forget_enrolments();
+        identity.repository = config_.repository;
+        identity.config = config_digest_;
+        identity.epoch = epoch().number;
+        identity.epoch_digest = epoch_digest_;
+        identity.owner_verify_key = epoch().owner_verify_key;
+        identity.owner_sealing_key = epoch().owner_sealing_key;
+        identity.enrolment = list.next;
+        identity.name = certificate.name;
+        identity.role = certificate.role;
+        identity.domains.push_back(domain);
+        return identity;
+    }
+}
+
+// ------------------------------------------------------------------------------------ slots and epochs
+
+Result<KeySlotState> Repository::load_slot(const SlotReference& reference, std::stop_token stop) const {
+    KeySlotState state;
+    state.reference = reference;
+    const ObjectName name = names::key_slot(reference.id);
+    const auto object = store_.load(name, ByteRange::all(), stop);
+    if (!object && object.error().kind() != ErrorKind::NotFound) return object.error();
+    if (!object) {
+        state.problem = "is missing";
+        return state;
+    }
+    const auto opened =
+        open_record({config_.repository, ObjectType::KeySlot, name.text()}, *object, clear_only);
+    const auto slot = opened ? decode_key_slot(opened->body) : Result<KeySlot>(opened.error());
+    if (digest_of(*object) != reference.digest || !slot)
+        state.problem = "is damaged";
+    else
+        state.slot = *slot;
+    return state;
+}
+
+Result<std::vector<KeySlotState>> Repository::key_slots(std::stop_token stop) const {
+    std::vector<KeySlotState> states;
+    for (const SlotReference& reference : epoch().slots)
+        states.push_back(PERDURE_TRY(load_slot(reference, stop)));
+    return states;
+}
+
+Result<void> Repository::publish_epoch(Epoch next, const OwnerKeys& signer, const SigningKey* previous_owner,
+                                       std::stop_token stop) {
+    next.number = EpochNumber{number(epoch().number) + 1};
+    next.previous = epoch_digest_;
+    next.time_ns = static_cast<std::uint64_t>(clock_.now().nanoseconds);
+    const ObjectName name = names::epoch(next.number);
+    SignWith sign = sign_as_owner(signer, next.number);
+    sign.previous_owner = previous_owner;
+    const Buffer object = frame_clear(config_.repository, ObjectType::Epoch, name, encode_epoch(next), sign);
+    auto created = create_same(store_, name, object, stop);
+    if (!created && created.error().kind() == ErrorKind::AlreadyExists)
+        return Error(ErrorKind::Unavailable, "the keys were changed by someone else at the same moment")
+            .with_hint("run the command again");
+    PERDURE_TRY(created);
+    epoch_digest_ = digest_of(object);
+    epochs_.push_back(std::move(next));
+    return {};
+}
+
+Result<SlotId> Repository::add_slot(const Passphrase& passphrase, Argon2Cost cost, std::string label, std::stop_token stop) {
+    if (!is_owner()) return not_owner("adding a key slot");
+    const OwnerKeys& owner = keyring_.owner();
+    const KeySlot slot = PERDURE_TRY(wrap_seed(config_.repository, owner.seed_epoch, owner.seed, passphrase, cost, label,
+                                               static_cast<std::uint64_t>(clock_.now().nanoseconds), random_));
+    const ObjectName name = names::key_slot(slot.id);
+    const Buffer object = frame_clear(config_.repository, ObjectType::KeySlot, name, encode_key_slot(slot),
+                                      sign_as_owner(owner, epoch().number));
+    PERDURE_TRY(store_.create(name, object, stop));
+    Epoch next = epoch();
+    next.slots.push_back({slot.id, digest_of(object), std::move(label)});
+    PERDURE_TRY(publish_epoch(std::move(next), owner, nullptr, stop));
+    return slot.id;
+}
+
+Result<void> Repository::remove_slot(const SlotId& id, std::stop_token stop) {
+    if (!is_owner()) return not_owner("removing a key slot");
+    Epoch next = epoch();
+    const auto removed = std::erase_if(next.slots, [&](const SlotReference& s) { return s.id == id; });
+    if (removed == 0) return Error(ErrorKind::NotFound, "there is no key slot " + id.hex()).with_hint("see `perdure key list`");
+    if (next.slots.empty())
+        return Error(ErrorKind::InvalidInput, "key slot " + id.hex() + " is the last one")
+            .with_hint("add another first: `perdure key add`");
+    PERDURE_TRY(publish_epoch(std::move(next), keyring_.owner(), nullptr, stop));
+    return store_.remove(names::key_slot(id), stop);
+}
+
+Result<void> Repository::renew_domains(Epoch& next, EpochNumber seed_epoch, const OwnerSeed& seed,
+                                       std::stop_token stop) const {
+    const EnrolmentList enrolled = PERDURE_TRY(enrolments(stop));
+    for (DomainRecord& domain : next.domains) {
+        domain.past.push_back({domain.generation, domain.seed_epoch});
+        ++domain.generation;
+        domain.seed_epoch = seed_epoch;
+        domain.sealed_keys.clear();
+        const DomainKeys keys =
+            grow_domain_keys(config_.repository, seed, {domain.id, domain.generation});
+        for (const auto& [w, enrolment] : enrolled.by_number) {
+            const Certificate& certificate = enrolment.certificate;
+            if (enrolment.kind != EnrolmentKind::Certificate || next.revocation_of(w) != nullptr)
+                continue;
+            if (!can_seal_to(certificate.sealing_key)) continue;
+            const bool with_dedup_secret = certificate.role == Role::Writer;
+            domain.sealed_keys.push_back(
+                {w, seal_to(certificate.sealing_key, encode_domain_keys(keys, with_dedup_secret))});
+        }
+    }
+    return {};
+}
+
+Result<void> Repository::fence(SessionName session, std::stop_token stop) {
+    if (!is_owner()) return not_owner("fencing a session");
+    PointHeader header;
+    header.kind = EndKind::Fence;
+    header.session = session;
+    const LogRecord begun = PERDURE_TRY(load_log_entry(session, &header.log_entry, stop));
+    if (begun.kind == LogKind::Barrier) return {};
+    header.started_ns = header.finished_ns = clock_.now().nanoseconds;
+    header.program = program_name();
+    const DomainKeys domain = PERDURE_TRY(domain_keys());
+    const ObjectName name = names::point(session);
+    const Buffer object = seal_record(
+        {config_.repository, ObjectType::Point, name.text()}, encode_point_header(header),
+        sign_as_owner(keyring_.owner(), epoch().number),
+        {Sealing::IndexKey, domain.index_key, domain.name.domain, domain.name.generation});
+    auto created = create_same(store_, name, object, stop);
+    if (!created && created.error().kind() == ErrorKind::AlreadyExists) return {};  // it has ended
+    return created;
+}
+
+Result<void> Repository::revoke(WriterNumber writer, SessionNumber last, std::string reason, std::stop_token stop) {
+    if (!is_owner()) return not_owner("revoking a writer");
+    PERDURE_TRY(certificate_of(writer, stop));
+    if (epoch().revocation_of(writer) != nullptr)
+        return Error(ErrorKind::InvalidInput, "writer " + std::to_string(number(writer)) + " is revoked already");
+    for (std::uint64_t n = 1; n <= number(last); ++n) {
+        const SessionName session{writer, SessionNumber{n}};
+        const auto ended = store_.stat(names::point(session), stop);
+        if (ended) continue;
+        if (ended.error().kind() != ErrorKind::NotFound) return ended.error();
+        const auto fenced = fence(session, stop);
+        // Without a log entry that can be believed nothing under that number ever will be.
+        if (!fenced && fenced.error().kind() != ErrorKind::NotFound &&
+            fenced.error().kind() != ErrorKind::Corrupt)
+            return fenced;
+    }
+    Epoch next = epoch();
+    next.revocations.push_back({writer, last, static_cast<std::uint64_t>(clock_.now().nanoseconds), std::move(reason)});
+    // The revoked machine keeps the domain's keys: what is written from here on is under new ones.
+    const OwnerKeys owner = keyring_.owner();
+    PERDURE_TRY(renew_domains(next, owner.seed_epoch, owner.seed, stop));
+    PERDURE_TRY(publish_epoch(std::move(next), owner, nullptr, stop));
+    keyring_ = Keyring();
+    return adopt_seed(owner.seed);
+}
+
+Result<std::string> Repository::rotate(const Passphrase& passphrase, Argon2Cost cost, std::string label, std::stop_token stop) {
+    if (!is_owner()) return not_owner("rotating the keys");
+    const OwnerKeys old_owner = keyring_.owner();
+    const EpochNumber next_number{number(epoch().number) + 1};
+    OwnerSeed seed;
+    random_.fill(seed.reveal_mutable());
+    const OwnerKeys owner = grow_owner_keys(config_.repository, next_number, seed);
+    const KeySlot slot = PERDURE_TRY(wrap_seed(config_.repository, next_number, seed, passphrase, cost, label,
+                                               static_cast<std::uint64_t>(clock_.now().nanoseconds), random_));
+    const ObjectName slot_name = names::key_slot(slot.id);
+    const Buffer slot_object = frame_clear(config_.repository, ObjectType::KeySlot, slot_name, encode_key_slot(slot),
+                                           sign_as_owner(owner, next_number));
+    PERDURE_TRY(store_.create(slot_name, slot_object, stop));
+
+    Epoch next = epoch();
+    const std::vector<SlotReference> old_slots = next.slots;
+    next.seed_epoch = next_number;
+    next.owner_sealing_key = owner.opening.sealing_key();
+    next.owner_verify_key = owner.signing.verify_key();
+    next.slots = {{slot.id, digest_of(slot_object), std::move(label)}};
+    // Former seeds are sealed anew: the boxes of the epoch before open only with its own keys.
+    next.former_seeds.clear();
+    const auto seal_former = [&](EpochNumber e, ByteView former) {
+        next.former_seeds.push_back({e, seal_to(owner.opening.sealing_key(), former)});
+    };
+    seal_former(old_owner.seed_epoch, old_owner.seed.reveal());
+    for (const FormerSeed& former : epoch().former_seeds)
+        seal_former(former.epoch, PERDURE_TRY(old_owner.opening.open(former.sealed)));
+    PERDURE_TRY(renew_domains(next, next_number, seed, stop));
+    PERDURE_TRY(publish_epoch(std::move(next), owner, &old_owner.signing, stop));
+    for (const SlotReference& old : old_slots) PERDURE_TRY(store_.remove(names::key_slot(old.id), stop));
+    keyring_ = Keyring();
+    PERDURE_TRY(adopt_seed(seed));
+    return to_recovery_key(seed);
+}
+
+}  // namespace perdure
