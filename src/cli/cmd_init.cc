@@ -17,7 +17,7 @@ Result<void> run_init(Context& context) {
     InitOptions options;
     options.passphrase = PERDURE_TRY(read_password(context.options.password, "new password of " + context.options.repository, true));
     options.label = host_name();
-    if (const char* passes = std::getenv("PERDURE_TEST_FAST_KDF"); passes != nullptr) options.cost = {1, 8 * 1024};
+    options.cost = cost_of_new_slots();
     const InitResult made = PERDURE_TRY(Repository::initialize(*store, options, system_clock(), system_random(), context.stop()));
     Credentials credentials;
     credentials.passphrase = options.passphrase;

@@ -18,6 +18,9 @@ std::stop_token Context::stop() const { return interrupt_token(); }
 Result<OpenedRepository> Context::open(Need need) const {
     OpenedRepository opened;
     opened.store = PERDURE_TRY(open_store(options.repository));
+    if (!options.writer_key.empty() && need == Need::Owner && !has_password(options.password))
+        return Error(ErrorKind::Denied, "this takes the repository's password: a writer's key adds points and reads none, not even its own")
+            .with_hint("give the password or the recovery key with --password-file or --password-command");
     Credentials credentials;
     if (!options.writer_key.empty() && need != Need::Owner)
         credentials.writer = PERDURE_TRY(read_writer_key(options.writer_key));
