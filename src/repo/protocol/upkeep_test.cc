@@ -70,7 +70,7 @@ ReadBegin reading() {
     SessionBegin::Start start;
     start.writer = 4;
     ReadBegin step(start, 5, 2);
-    const auto& entry = std::get<LogEntry>(step.next().record);
+    const LogEntry entry = std::get<LogEntry>(step.next().record);
     EXPECT_EQ(entry.kind, EntryKind::ReadSession);
     step.on_answer(Answer::done(1));
     step.on_answer(plain(AnswerKind::Exists));
