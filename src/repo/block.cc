@@ -133,21 +133,33 @@ Result<SealedBlock> BlockSealer::seal(BlockHeader header, ByteView raw, Aead& ae
 
 BlockOpener::BlockOpener(const RepositoryId& repository) : repository_(repository) {}
 
-Result<void> BlockOpener::open(const BirthAddress& expected, ByteView block, Aead& aead,
-                               Buffer& raw) {
+Result<BlockHeader> BlockOpener::check_header(const BirthAddress& expected, ByteView block) const {
     const BlockHeader h = PERDURE_TRY(parse_block_header(block, false));
     if (h.birth != expected) return corrupt("is another one than its index says");
-    if (block.size() != kBlockHeaderSize + h.sealed_length) return corrupt("has another length than its index says");
+    if (block.size() != kBlockHeaderSize + h.sealed_length)
+        return corrupt("has another length than its index says");
+    if (h.codec == Codec::Raw && h.raw_length + kTagSize != h.sealed_length)
+        return corrupt("has impossible lengths");
+    return h;
+}
+
+Result<void> BlockOpener::open(const BirthAddress& expected, ByteView block, Aead& aead,
+                               Buffer& raw) {
+    const BlockHeader h = PERDURE_TRY(check_header(expected, block));
     const Buffer aad = aad_of(repository_, block.first(kBlockHeaderSize));
     const ByteView sealed = block.subspan(kBlockHeaderSize);
     raw.resize(h.raw_length);
-    if (h.codec == Codec::Raw) {
-        if (h.raw_length + kTagSize != h.sealed_length) return corrupt("has impossible lengths");
-        return aead.open(h.nonce, aad, sealed, raw);
-    }
+    if (h.codec == Codec::Raw) return aead.open(h.nonce, aad, sealed, raw);
     opened_.resize(h.sealed_length - kTagSize);
     PERDURE_TRY(aead.open(h.nonce, aad, sealed, opened_));
     return decompressor_.decompress(opened_, raw);
+}
+
+Result<void> BlockOpener::authenticate(const BirthAddress& expected, ByteView block, Aead& aead) {
+    const BlockHeader h = PERDURE_TRY(check_header(expected, block));
+    opened_.resize(h.sealed_length - kTagSize);
+    return aead.open(h.nonce, aad_of(repository_, block.first(kBlockHeaderSize)),
+                     block.subspan(kBlockHeaderSize), opened_);
 }
 
 }  // namespace perdure

@@ -89,8 +89,12 @@ public:
     explicit BlockOpener(const RepositoryId& repository);
     /// `block` is header and payload; `raw` becomes its content. Corrupt if the header names another birth address than `expected` or anything fails to authenticate.
     Result<void> open(const BirthAddress& expected, ByteView block, Aead& aead, Buffer& raw);
+    /// Only that it opens; what it decodes to is not looked at.
+    Result<void> authenticate(const BirthAddress& expected, ByteView block, Aead& aead);
 
 private:
+    Result<BlockHeader> check_header(const BirthAddress& expected, ByteView block) const;
+
     RepositoryId repository_;
     Decompressor decompressor_;
     Buffer opened_;

@@ -6,7 +6,8 @@
 
 namespace perdure {
 
-// ------------------------------------------------------------------------------------ records of the owner
+// ------------------------------------------------------------------------------------ records of
+// the owner
 
 Result<Key256> clear_only(const FrameHeader&) {
     return Error(ErrorKind::Corrupt, "record should lie in clear");
@@ -26,7 +27,8 @@ Buffer frame_clear(const RepositoryId& repository, ObjectType type, const Object
     return seal_record({repository, type, name.text()}, body, sign, {});
 }
 
-Result<void> create_same(Store& store, const ObjectName& name, ByteView bytes, std::stop_token stop) {
+Result<void> create_same(Store& store, const ObjectName& name, ByteView bytes,
+                         std::stop_token stop) {
     auto created = store.create(name, bytes, stop);
     if (created || created.error().kind() != ErrorKind::AlreadyExists) return created;
     const Buffer there = PERDURE_TRY(store.load(name, ByteRange::all(), stop));
@@ -107,10 +109,13 @@ Result<Certificate> Repository::certificate_of(WriterNumber writer, std::stop_to
 
 Result<void> Repository::skip_gap(EnrolmentList& list, std::stop_token stop) const {
     WriterNumber last{};
-    PERDURE_TRY(store_.list("writers/", [&](std::string_view name, const ObjectStat&) {
-        if (const auto w = names::parse_enrolment(name)) last = std::max(last, *w);
-        return true;
-    }, stop));
+    PERDURE_TRY(store_.list(
+        "writers/",
+        [&](std::string_view name, const ObjectStat&) {
+            if (const auto w = names::parse_enrolment(name)) last = std::max(last, *w);
+            return true;
+        },
+        stop));
     if (number(last) < number(list.next)) return {};
     const Buffer object = PERDURE_TRY(store_.load(names::enrolment(last), ByteRange::all(), stop));
     list.last_digest = digest_of(object);
@@ -138,12 +143,13 @@ Result<WriterIdentity> Repository::enrol(const Certificate& wanted, std::stop_to
         enrolment.time_ns = static_cast<std::uint64_t>(clock_.now().nanoseconds);
         enrolment.certificate = certificate;
         const ObjectName name = names::enrolment(list.next);
-        const Buffer object =
-            seal_record({config_.repository, ObjectType::Enrolment, name.text()}, encode_enrolment(enrolment),
-                        sign_as_owner(owner, epoch().number),
-                        {Sealing::IndexKey, domain.index_key, domain.name.domain, domain.name.generation});
+        const Buffer object = seal_record(
+            {config_.repository, ObjectType::Enrolment, name.text()}, encode_enrolment(enrolment),
+            sign_as_owner(owner, epoch().number),
+            {Sealing::IndexKey, domain.index_key, domain.name.domain, domain.name.generation});
         const auto created = create_same(store_, name, object, stop);
-        if (!created && created.error().kind() == ErrorKind::AlreadyExists) continue;  // lost a race
+        if (!created && created.error().kind() == ErrorKind::AlreadyExists)
+            continue;  // lost a race
         PERDURE_TRY(created);
         forget_enrolments();
         identity.repository = config_.repository;
@@ -160,9 +166,11 @@ Result<WriterIdentity> Repository::enrol(const Certificate& wanted, std::stop_to
     }
 }
 
-// ------------------------------------------------------------------------------------ slots and epochs
+// ------------------------------------------------------------------------------------ slots and
+// epochs
 
-Result<KeySlotState> Repository::load_slot(const SlotReference& reference, std::stop_token stop) const {
+Result<KeySlotState> Repository::load_slot(const SlotReference& reference,
+                                           std::stop_token stop) const {
     KeySlotState state;
     state.reference = reference;
     const ObjectName name = names::key_slot(reference.id);
@@ -189,18 +197,20 @@ Result<std::vector<KeySlotState>> Repository::key_slots(std::stop_token stop) co
     return states;
 }
 
-Result<void> Repository::publish_epoch(Epoch next, const OwnerKeys& signer, const SigningKey* previous_owner,
-                                       std::stop_token stop) {
+Result<void> Repository::publish_epoch(Epoch next, const OwnerKeys& signer,
+                                       const SigningKey* previous_owner, std::stop_token stop) {
     next.number = EpochNumber{number(epoch().number) + 1};
     next.previous = epoch_digest_;
     next.time_ns = static_cast<std::uint64_t>(clock_.now().nanoseconds);
     const ObjectName name = names::epoch(next.number);
     SignWith sign = sign_as_owner(signer, next.number);
     sign.previous_owner = previous_owner;
-    const Buffer object = frame_clear(config_.repository, ObjectType::Epoch, name, encode_epoch(next), sign);
+    const Buffer object =
+        frame_clear(config_.repository, ObjectType::Epoch, name, encode_epoch(next), sign);
     auto created = create_same(store_, name, object, stop);
     if (!created && created.error().kind() == ErrorKind::AlreadyExists)
-        return Error(ErrorKind::Unavailable, "the keys were changed by someone else at the same moment")
+        return Error(ErrorKind::Unavailable,
+                     "the keys were changed by someone else at the same moment")
             .with_hint("run the command again");
     PERDURE_TRY(created);
     epoch_digest_ = digest_of(object);
@@ -208,14 +218,16 @@ Result<void> Repository::publish_epoch(Epoch next, const OwnerKeys& signer, cons
     return {};
 }
 
-Result<SlotId> Repository::add_slot(const Passphrase& passphrase, Argon2Cost cost, std::string label, std::stop_token stop) {
+Result<SlotId> Repository::add_slot(const Passphrase& passphrase, Argon2Cost cost,
+                                    std::string label, std::stop_token stop) {
     if (!is_owner()) return not_owner("adding a key slot");
     const OwnerKeys& owner = keyring_.owner();
-    const KeySlot slot = PERDURE_TRY(wrap_seed(config_.repository, owner.seed_epoch, owner.seed, passphrase, cost, label,
-                                               static_cast<std::uint64_t>(clock_.now().nanoseconds), random_));
+    const KeySlot slot = PERDURE_TRY(
+        wrap_seed(config_.repository, owner.seed_epoch, owner.seed, passphrase, cost, label,
+                  static_cast<std::uint64_t>(clock_.now().nanoseconds), random_));
     const ObjectName name = names::key_slot(slot.id);
-    const Buffer object = frame_clear(config_.repository, ObjectType::KeySlot, name, encode_key_slot(slot),
-                                      sign_as_owner(owner, epoch().number));
+    const Buffer object = frame_clear(config_.repository, ObjectType::KeySlot, name,
+                                      encode_key_slot(slot), sign_as_owner(owner, epoch().number));
     PERDURE_TRY(store_.create(name, object, stop));
     Epoch next = epoch();
     next.slots.push_back({slot.id, digest_of(object), std::move(label)});
@@ -226,8 +238,11 @@ Result<SlotId> Repository::add_slot(const Passphrase& passphrase, Argon2Cost cos
 Result<void> Repository::remove_slot(const SlotId& id, std::stop_token stop) {
     if (!is_owner()) return not_owner("removing a key slot");
     Epoch next = epoch();
-    const auto removed = std::erase_if(next.slots, [&](const SlotReference& s) { return s.id == id; });
-    if (removed == 0) return Error(ErrorKind::NotFound, "there is no key slot " + id.hex()).with_hint("see `perdure key list`");
+    const auto removed =
+        std::erase_if(next.slots, [&](const SlotReference& s) { return s.id == id; });
+    if (removed == 0)
+        return Error(ErrorKind::NotFound, "there is no key slot " + id.hex())
+            .with_hint("see `perdure key list`");
     if (next.slots.empty())
         return Error(ErrorKind::InvalidInput, "key slot " + id.hex() + " is the last one")
             .with_hint("add another first: `perdure key add`");
@@ -278,11 +293,13 @@ Result<void> Repository::fence(SessionName session, std::stop_token stop) {
     return created;
 }
 
-Result<void> Repository::revoke(WriterNumber writer, SessionNumber last, std::string reason, std::stop_token stop) {
+Result<void> Repository::revoke(WriterNumber writer, SessionNumber last, std::string reason,
+                                std::stop_token stop) {
     if (!is_owner()) return not_owner("revoking a writer");
     PERDURE_TRY(certificate_of(writer, stop));
     if (epoch().revocation_of(writer) != nullptr)
-        return Error(ErrorKind::InvalidInput, "writer " + std::to_string(number(writer)) + " is revoked already");
+        return Error(ErrorKind::InvalidInput,
+                     "writer " + std::to_string(number(writer)) + " is revoked already");
     for (std::uint64_t n = 1; n <= number(last); ++n) {
         const SessionName session{writer, SessionNumber{n}};
         const auto ended = store_.stat(names::point(session), stop);
@@ -295,7 +312,8 @@ Result<void> Repository::revoke(WriterNumber writer, SessionNumber last, std::st
             return fenced;
     }
     Epoch next = epoch();
-    next.revocations.push_back({writer, last, static_cast<std::uint64_t>(clock_.now().nanoseconds), std::move(reason)});
+    next.revocations.push_back(
+        {writer, last, static_cast<std::uint64_t>(clock_.now().nanoseconds), std::move(reason)});
     // The revoked machine keeps the domain's keys: what is written from here on is under new ones.
     const OwnerKeys owner = keyring_.owner();
     PERDURE_TRY(renew_domains(next, owner.seed_epoch, owner.seed, stop));
@@ -304,18 +322,21 @@ Result<void> Repository::revoke(WriterNumber writer, SessionNumber last, std::st
     return adopt_seed(owner.seed);
 }
 
-Result<std::string> Repository::rotate(const Passphrase& passphrase, Argon2Cost cost, std::string label, std::stop_token stop) {
+Result<std::string> Repository::rotate(const Passphrase& passphrase, Argon2Cost cost,
+                                       std::string label, std::stop_token stop) {
     if (!is_owner()) return not_owner("rotating the keys");
     const OwnerKeys old_owner = keyring_.owner();
     const EpochNumber next_number{number(epoch().number) + 1};
     OwnerSeed seed;
     random_.fill(seed.reveal_mutable());
     const OwnerKeys owner = grow_owner_keys(config_.repository, next_number, seed);
-    const KeySlot slot = PERDURE_TRY(wrap_seed(config_.repository, next_number, seed, passphrase, cost, label,
-                                               static_cast<std::uint64_t>(clock_.now().nanoseconds), random_));
+    const KeySlot slot =
+        PERDURE_TRY(wrap_seed(config_.repository, next_number, seed, passphrase, cost, label,
+                              static_cast<std::uint64_t>(clock_.now().nanoseconds), random_));
     const ObjectName slot_name = names::key_slot(slot.id);
-    const Buffer slot_object = frame_clear(config_.repository, ObjectType::KeySlot, slot_name, encode_key_slot(slot),
-                                           sign_as_owner(owner, next_number));
+    const Buffer slot_object =
+        frame_clear(config_.repository, ObjectType::KeySlot, slot_name, encode_key_slot(slot),
+                    sign_as_owner(owner, next_number));
     PERDURE_TRY(store_.create(slot_name, slot_object, stop));
 
     Epoch next = epoch();
@@ -334,7 +355,8 @@ Result<std::string> Repository::rotate(const Passphrase& passphrase, Argon2Cost 
         seal_former(former.epoch, PERDURE_TRY(old_owner.opening.open(former.sealed)));
     PERDURE_TRY(renew_domains(next, next_number, seed, stop));
     PERDURE_TRY(publish_epoch(std::move(next), owner, &old_owner.signing, stop));
-    for (const SlotReference& old : old_slots) PERDURE_TRY(store_.remove(names::key_slot(old.id), stop));
+    for (const SlotReference& old : old_slots)
+        PERDURE_TRY(store_.remove(names::key_slot(old.id), stop));
     keyring_ = Keyring();
     PERDURE_TRY(adopt_seed(seed));
     return to_recovery_key(seed);
