@@ -71,7 +71,7 @@ public:
 private:
     // In memory if there is one: finish() waits for the disk, and for everybody else's writes to
     // it.
-    TempDir dir_{std::filesystem::is_directory("/dev/shm") ? "/dev/shm" : "/tmp"};
+    TempDir dir_{TempDir::memory()};
     std::string at_;
     Output output_;
 };

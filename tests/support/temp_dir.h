@@ -29,6 +29,13 @@ public:
         std::filesystem::remove_all(path_, ignored);
     }
 
+    /// A base in memory if there is one: for tests that make much or sync, which a disk that others
+    /// write to makes slow.
+    static std::string memory() {
+        std::error_code none;
+        return std::filesystem::is_directory("/dev/shm", none) ? "/dev/shm" : default_base();
+    }
+
     const std::string& path() const { return path_; }
     /// The path of `name` inside.
     std::string operator/(std::string_view name) const { return path_ + "/" + std::string(name); }

@@ -221,7 +221,7 @@ TEST(Details, AttributesOfFilesAndDirectoriesAreReadInOrder) {
 }
 
 TEST(Details, ManyAttributesAndTheLargestValueAreRead) {
-    TempDir dir(std::string("/dev/shm"));
+    TempDir dir(TempDir::memory());
     write_file(dir / "f", "x");
     const std::string largest(65536, 'v');
     if (::setxattr((dir / "f").c_str(), "trusted.big", largest.data(), largest.size(), 0) != 0)

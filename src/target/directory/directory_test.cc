@@ -26,7 +26,7 @@ namespace {
 // finish() makes durable, which waits for everybody's writes on a disk.
 class MemoryDir : public TempDir {
 public:
-    MemoryDir() : TempDir(std::filesystem::is_directory("/dev/shm") ? "/dev/shm" : "/tmp") {}
+    MemoryDir() : TempDir(TempDir::memory()) {}
 };
 
 std::unique_ptr<DirectoryTarget> open_target(const std::string& path,

@@ -25,7 +25,7 @@ namespace {
 // A base directory with the target in it and things beside it that must not change.
 class Yard {
 public:
-    Yard() : base_(std::filesystem::is_directory("/dev/shm") ? "/dev/shm" : "/tmp") {
+    Yard() : base_(TempDir::memory()) {
         std::filesystem::create_directory(target());
         write_file(outside() + "/secret", "secret");
         write_file(outside() + "/sub/deep", "deep");
