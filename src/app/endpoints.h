@@ -2,5 +2,6 @@
 #pragma once
 
 #include "source/files/files.h"
+#include "source/files/patterns.h"
 #include "source/stream/stream.h"
 #include "target/directory/directory.h"

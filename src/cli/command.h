@@ -86,5 +86,6 @@ void add_cat_command(CLI::App&, Context&);
 void add_cache_command(CLI::App&, Context&);
 void add_version_command(CLI::App&, Context&);
 void add_completion_command(CLI::App&, Context&);
+void add_help_command(CLI::App&, Context&);
 
 }  // namespace perdure

@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 #include <exception>
+#include <system_error>
 
 #include "cli/command.h"
 #include "cli/interrupt.h"
@@ -37,8 +38,18 @@ int run(int argc, char** argv) {
     add_init_command(app, context);
     add_backup_command(app, context);
     add_list_command(app, context);
+    add_show_command(app, context);
+    add_ls_command(app, context);
+    add_find_command(app, context);
+    add_diff_command(app, context);
     add_restore_command(app, context);
+    add_dump_command(app, context);
+    add_tag_command(app, context);
+    add_key_command(app, context);
+    add_cat_command(app, context);
     add_version_command(app, context);
+    add_completion_command(app, context);
+    add_help_command(app, context);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -66,6 +77,9 @@ int main(int argc, char** argv) {
     int code = perdure::kExitFailed;
     try {
         code = run(argc, argv);
+    } catch (const std::system_error& error) {
+        // From printing. Whoever closed the other end of a pipe has seen enough.
+        if (error.code() != std::errc::broken_pipe) fmt::print(stderr, "perdure: {}\n", error.what());
     } catch (const std::exception& error) {
         fmt::print(stderr, "perdure: internal error: {}\n", error.what());
     }

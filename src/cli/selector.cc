@@ -23,17 +23,9 @@ bool has_all(const std::vector<std::string>& tags, const std::string& wanted) {
     return true;
 }
 
-Result<std::int64_t> parse_time(const std::string& text) {
-    for (const char* format : {"%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d"}) {
-        std::tm parts{};
-        const char* end = ::strptime(text.c_str(), format, &parts);
-        if (end != nullptr && *end == '\0') return static_cast<std::int64_t>(::timegm(&parts)) * 1'000'000'000;
-    }
-    return Error(ErrorKind::InvalidInput, "\"" + text + "\" is no time").with_hint("write it as 2026-11-21 or 2026-11-21T09:47:00 (UTC)");
-}
-
 bool is_selector_number(std::string_view text) {
-    return !text.empty() && text.size() <= 9 && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+    return !text.empty() && text.size() <= 9 &&
+           std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 struct Latest {
@@ -48,7 +40,8 @@ std::optional<Latest> parse_latest(std::string_view text) {
     if (const auto at = text.find('@'); at != std::string_view::npos) {
         std::string_view where = text.substr(at + 1);
         text = text.substr(0, at);
-        if (const auto tilde = where.rfind('~'); tilde != std::string_view::npos && is_selector_number(where.substr(tilde + 1))) {
+        if (const auto tilde = where.rfind('~');
+            tilde != std::string_view::npos && is_selector_number(where.substr(tilde + 1))) {
             text = where.substr(tilde);
             where = where.substr(0, tilde);
         }
@@ -63,6 +56,20 @@ std::optional<Latest> parse_latest(std::string_view text) {
 }
 
 }  // namespace
+
+Result<std::int64_t> parse_time(const std::string& text) {
+    for (const char* format :
+         {"%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M%z",
+          "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d"}) {
+        std::tm parts{};
+        const char* end = ::strptime(text.c_str(), format, &parts);
+        if (end == nullptr || *end != '\0') continue;
+        const long offset = parts.tm_gmtoff;  // timegm() takes no notice of it
+        return (static_cast<std::int64_t>(::timegm(&parts)) - offset) * 1'000'000'000;
+    }
+    return Error(ErrorKind::InvalidInput, "\"" + text + "\" is no time")
+        .with_hint("write it as 2026-11-21 or 2026-11-21T09:47:00 (UTC)");
+}
 
 PointSelector split_selector(std::string_view text) {
     // "latest@HOST:PATH" names a point; a path to restore from it follows after one more colon.
@@ -83,7 +90,8 @@ Result<bool> matches(const Point& point, const PointFilter& filter) {
     for (const std::string& path : filter.paths)
         if (!contains(h.sources, path)) return false;
     if (!filter.tags.empty() &&
-        std::none_of(filter.tags.begin(), filter.tags.end(), [&](const std::string& wanted) { return has_all(point.tags, wanted); }))
+        std::none_of(filter.tags.begin(), filter.tags.end(),
+                     [&](const std::string& wanted) { return has_all(point.tags, wanted); }))
         return false;
     if (!filter.before.empty()) {
         const std::int64_t before = PERDURE_TRY(parse_time(filter.before));
@@ -92,14 +100,17 @@ Result<bool> matches(const Point& point, const PointFilter& filter) {
     return true;
 }
 
-Result<Point> select_point(const PointList& list, const std::string& selector, const PointFilter& filter) {
+Result<Point> select_point(const PointList& list, const std::string& selector,
+                           const PointFilter& filter) {
     std::vector<const Point*> candidates;
     for (const Point& point : list.points)
         if (PERDURE_TRY(matches(point, filter))) candidates.push_back(&point);
-    const Error none = Error(ErrorKind::NotFound, "no point matches \"" + selector + "\"").with_hint("see `perdure list`");
+    const Error none = Error(ErrorKind::NotFound, "no point matches \"" + selector + "\"")
+                           .with_hint("see `perdure list`");
     if (const auto latest = parse_latest(selector)) {
         std::erase_if(candidates, [&](const Point* p) {
-            return (!latest->host.empty() && p->header.host != latest->host) || (!latest->path.empty() && !contains(p->header.sources, latest->path));
+            return (!latest->host.empty() && p->header.host != latest->host) ||
+                   (!latest->path.empty() && !contains(p->header.sources, latest->path));
         });
         if (candidates.size() <= latest->back) return none;
         return *candidates[candidates.size() - 1 - latest->back];
@@ -110,7 +121,9 @@ Result<Point> select_point(const PointList& list, const std::string& selector, c
     if (selector.size() >= 6 && selector.find_first_not_of("0123456789abcdef") == std::string::npos)
         for (const Point* p : candidates)
             if (p->digest.hex().starts_with(selector)) found.push_back(p);
-    if (found.size() > 1) return Error(ErrorKind::InvalidInput, "several points begin with \"" + selector + "\"").with_hint("give more digits");
+    if (found.size() > 1)
+        return Error(ErrorKind::InvalidInput, "several points begin with \"" + selector + "\"")
+            .with_hint("give more digits");
     if (found.empty()) return none;
     return *found.front();
 }

@@ -34,12 +34,16 @@ std::string local_time(std::int64_t nanoseconds) {
 
 std::string printable(std::string_view path) {
     std::string text;
-    for (char c : path) {
-        const auto byte = static_cast<unsigned char>(c);
+    for (std::size_t i = 0; i < path.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(path[i]);
+        // Also the control characters of Latin-1 as UTF-8 has them (U+0080 to U+009F), which some terminals obey.
+        const bool second = byte == 0xc2 && i + 1 < path.size() && static_cast<unsigned char>(path[i + 1]) < 0xa0;
         if (byte < 0x20 || byte == 0x7f)
             text += fmt::format("\\x{:02x}", byte);
+        else if (second)
+            text += fmt::format("\\xc2\\x{:02x}", static_cast<unsigned char>(path[++i]));
         else
-            text.push_back(c);
+            text.push_back(path[i]);
     }
     return text;
 }

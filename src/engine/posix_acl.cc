@@ -1,0 +1,47 @@
+#include "engine/posix_acl.h"
+
+#include "base/bytes.h"
+
+namespace perdure {
+
+namespace {
+
+constexpr std::uint32_t kVersion = 2;
+constexpr std::size_t kHeader = 4, kEntry = 8;
+
+bool is_tag(std::uint16_t tag) {
+    switch (static_cast<AclTag>(tag)) {
+        case AclTag::UserObject:
+        case AclTag::User:
+        case AclTag::GroupObject:
+        case AclTag::Group:
+        case AclTag::Mask:
+        case AclTag::Other: return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+std::optional<PosixAcl> parse_posix_acl(const ExtendedAttribute& attribute) {
+    PosixAcl acl;
+    acl.is_default = attribute.name == "system.posix_acl_default";
+    if (!acl.is_default && attribute.name != "system.posix_acl_access") return std::nullopt;
+    const ByteView bytes = as_bytes(attribute.value);
+    if (bytes.size() < kHeader || (bytes.size() - kHeader) % kEntry != 0 ||
+        load_le<std::uint32_t>(bytes.data()) != kVersion)
+        return std::nullopt;
+    for (std::size_t at = kHeader; at < bytes.size(); at += kEntry) {
+        const auto tag = load_le<std::uint16_t>(bytes.data() + at);
+        if (!is_tag(tag)) return std::nullopt;
+        AclEntry entry;
+        entry.tag = static_cast<AclTag>(tag);
+        entry.permissions = load_le<std::uint16_t>(bytes.data() + at + 2) & 7;
+        if (entry.tag == AclTag::User || entry.tag == AclTag::Group)
+            entry.id = static_cast<int>(load_le<std::uint32_t>(bytes.data() + at + 4));
+        acl.entries.push_back(entry);
+    }
+    return acl;
+}
+
+}  // namespace perdure
