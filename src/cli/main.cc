@@ -15,11 +15,17 @@
 namespace {
 
 void add_global_options(CLI::App& app, perdure::GlobalOptions& options) {
-    app.add_option("--repo,-r", options.repository, "the repository")->envname("PERDURE_REPOSITORY");
-    app.add_option("--password-file,-p", options.password.file, "read the password from this file")->envname("PERDURE_PASSWORD_FILE");
-    app.add_option("--password-command", options.password.command, "run this command for the password")->envname("PERDURE_PASSWORD_COMMAND");
-    app.add_option("--writer-key", options.writer_key, "key file of an enrolled writer")->envname("PERDURE_WRITER_KEY");
-    app.add_option("--cache-dir", options.cache_directory, "where to cache")->envname("PERDURE_CACHE_DIR");
+    app.add_option("--repo,-r", options.repository, "the repository")
+        ->envname("PERDURE_REPOSITORY");
+    app.add_option("--password-file,-p", options.password.file, "read the password from this file")
+        ->envname("PERDURE_PASSWORD_FILE");
+    app.add_option("--password-command", options.password.command,
+                   "run this command for the password")
+        ->envname("PERDURE_PASSWORD_COMMAND");
+    app.add_option("--writer-key", options.writer_key, "key file of an enrolled writer")
+        ->envname("PERDURE_WRITER_KEY");
+    app.add_option("--cache-dir", options.cache_directory, "where to cache")
+        ->envname("PERDURE_CACHE_DIR");
     app.add_flag("--no-cache", options.no_cache, "do not use a cache");
     app.add_flag("--json", options.json, "print JSON lines");
     app.add_flag("--quiet,-q", options.quiet, "print errors only");
@@ -44,6 +50,7 @@ int run(int argc, char** argv) {
     add_diff_command(app, context);
     add_restore_command(app, context);
     add_dump_command(app, context);
+    add_check_command(app, context);
     add_tag_command(app, context);
     add_key_command(app, context);
     add_cat_command(app, context);
@@ -69,7 +76,8 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
     // Keys pass through this process: no core dumps, no ptrace by others of the same user.
     prctl(PR_SET_DUMPABLE, 0);
-    // Blocks of 1 MiB come and go all the time: keep their memory instead of giving it back and touching it anew.
+    // Blocks of 1 MiB come and go all the time: keep their memory instead of giving it back and
+    // touching it anew.
     mallopt(M_MMAP_THRESHOLD, 128 << 20);
     mallopt(M_TRIM_THRESHOLD, 256 << 20);
     mallopt(M_ARENA_MAX, 4);
@@ -79,7 +87,8 @@ int main(int argc, char** argv) {
         code = run(argc, argv);
     } catch (const std::system_error& error) {
         // From printing. Whoever closed the other end of a pipe has seen enough.
-        if (error.code() != std::errc::broken_pipe) fmt::print(stderr, "perdure: {}\n", error.what());
+        if (error.code() != std::errc::broken_pipe)
+            fmt::print(stderr, "perdure: {}\n", error.what());
     } catch (const std::exception& error) {
         fmt::print(stderr, "perdure: internal error: {}\n", error.what());
     }

@@ -31,12 +31,13 @@ Result<Started> start_repository(Store& store, const InitOptions& options, Clock
     random.fill(started.seed.reveal_mutable());
     const OwnerKeys owner = grow_owner_keys(repository, EpochNumber{1}, started.seed);
     const auto now = static_cast<std::uint64_t>(clock.now().nanoseconds);
-    const KeySlot slot = PERDURE_TRY(wrap_seed(repository, EpochNumber{1}, started.seed,
-                                               options.passphrase, options.cost, options.label, now,
-                                               random));
+    const KeySlot slot =
+        PERDURE_TRY(wrap_seed(repository, EpochNumber{1}, started.seed, options.passphrase,
+                              options.cost, options.label, now, random));
     const ObjectName slot_name = names::key_slot(slot.id);
-    const Buffer slot_object = frame_clear(repository, ObjectType::KeySlot, slot_name,
-                                           encode_key_slot(slot), sign_as_owner(owner, EpochNumber{1}));
+    const Buffer slot_object =
+        frame_clear(repository, ObjectType::KeySlot, slot_name, encode_key_slot(slot),
+                    sign_as_owner(owner, EpochNumber{1}));
     PERDURE_TRY(store.create(slot_name, slot_object, stop));
 
     Epoch& epoch = started.epoch;
@@ -47,36 +48,46 @@ Result<Started> start_repository(Store& store, const InitOptions& options, Clock
     epoch.slots.push_back({slot.id, digest_of(slot_object), slot.label});
     epoch.time_ns = now;
     const ObjectName epoch_name = names::epoch(EpochNumber{1});
-    const Buffer epoch_object = frame_clear(repository, ObjectType::Epoch, epoch_name,
-                                            encode_epoch(epoch), sign_as_owner(owner, EpochNumber{1}));
+    const Buffer epoch_object =
+        frame_clear(repository, ObjectType::Epoch, epoch_name, encode_epoch(epoch),
+                    sign_as_owner(owner, EpochNumber{1}));
     started.digest = digest_of(epoch_object);
     PERDURE_TRY(store.create(epoch_name, epoch_object, stop));
     return started;
 }
 
-/// An init that stopped between the first epoch and the config: its slot must open with the passphrase given now.
+/// An init that stopped between the first epoch and the config: its slot must open with the
+/// passphrase given now.
 Result<Started> resume_repository(Store& store, ByteView epoch_object, const InitOptions& options,
                                   std::stop_token stop) {
-    // The repository id is inside the record, and authenticates it: read it first, then check with it.
+    // The repository id is inside the record, and authenticates it: read it first, then check with
+    // it.
     const FrameHeader frame = PERDURE_TRY(parse_frame(epoch_object));
-    if (frame.sealing != Sealing::Clear) return Error(ErrorKind::Corrupt, "epochs/00000001 is damaged");
+    if (frame.sealing != Sealing::Clear)
+        return Error(ErrorKind::Corrupt, "epochs/00000001 is damaged");
     const ObjectName name = names::epoch(EpochNumber{1});
     Started started;
-    const auto opened = PERDURE_TRY(open_record({{}, ObjectType::Epoch, name.text()}, epoch_object, clear_only));
+    const auto opened =
+        PERDURE_TRY(open_record({{}, ObjectType::Epoch, name.text()}, epoch_object, clear_only));
     started.epoch = PERDURE_TRY(decode_epoch(opened.body));
     const RecordPlace place{started.epoch.repository, ObjectType::Epoch, name.text()};
-    if (!verify_signature(place, opened, started.epoch.owner_verify_key) || started.epoch.slots.empty())
+    if (!verify_signature(place, opened, started.epoch.owner_verify_key) ||
+        started.epoch.slots.empty())
         return Error(ErrorKind::Corrupt, "epochs/00000001 does not authenticate");
     started.digest = digest_of(epoch_object);
     const ObjectName slot_name = names::key_slot(started.epoch.slots.front().id);
     const Buffer slot_object = PERDURE_TRY(store.load(slot_name, ByteRange::all(), stop));
     const auto slot_record =
-        PERDURE_TRY(open_record({started.epoch.repository, ObjectType::KeySlot, slot_name.text()}, slot_object, clear_only));
+        PERDURE_TRY(open_record({started.epoch.repository, ObjectType::KeySlot, slot_name.text()},
+                                slot_object, clear_only));
     const KeySlot slot = PERDURE_TRY(decode_key_slot(slot_record.body));
     auto seed = unwrap_seed(started.epoch.repository, slot, options.passphrase);
     if (!seed)
-        return std::move(seed).error().context("an interrupted init lies here").with_hint(
-            "run init again with the password it was started with, or empty the location");
+        return std::move(seed)
+            .error()
+            .context("an interrupted init lies here")
+            .with_hint(
+                "run init again with the password it was started with, or empty the location");
     started.seed = *seed;
     return started;
 }
@@ -85,15 +96,16 @@ Result<Started> resume_repository(Store& store, ByteView epoch_object, const Ini
 
 Result<InitResult> Repository::initialize(Store& store, const InitOptions& options, Clock& clock,
                                           Random& random, std::stop_token stop) {
-    const Error exists =
-        Error(ErrorKind::AlreadyExists, "there is a repository already at " + store.properties().description)
-            .with_hint("use another location, or back up to this one");
+    const Error exists = Error(ErrorKind::AlreadyExists,
+                               "there is a repository already at " + store.properties().description)
+                             .with_hint("use another location, or back up to this one");
     const auto config_stat = store.stat(names::config(), stop);
     if (config_stat) return exists;
     if (config_stat.error().kind() != ErrorKind::NotFound) return config_stat.error();
 
     const auto epoch_object = store.load(names::epoch(EpochNumber{1}), ByteRange::all(), stop);
-    if (!epoch_object && epoch_object.error().kind() != ErrorKind::NotFound) return epoch_object.error();
+    if (!epoch_object && epoch_object.error().kind() != ErrorKind::NotFound)
+        return epoch_object.error();
     Result<Started> started = epoch_object ? resume_repository(store, *epoch_object, options, stop)
                                            : start_repository(store, options, clock, random, stop);
     if (!started && started.error().kind() == ErrorKind::AlreadyExists)
@@ -121,7 +133,8 @@ Result<void> Repository::load_config(std::stop_token stop) {
     auto object = store_.load(names::config(), ByteRange::all(), stop);
     if (!object) {
         if (object.error().kind() != ErrorKind::NotFound) return std::move(object).error();
-        return Error(ErrorKind::NoRepository, "there is no repository at " + store_.properties().description)
+        return Error(ErrorKind::NoRepository,
+                     "there is no repository at " + store_.properties().description)
             .with_hint("check the location, or make one with `perdure init`");
     }
     config_digest_ = digest_of(*object);
@@ -134,8 +147,22 @@ Result<void> Repository::load_config(std::stop_token stop) {
     return {};
 }
 
+namespace {
+
+Result<void> refuse_unknown(const std::vector<std::string>& features) {
+    if (features.empty()) return {};
+    return Error(ErrorKind::Unsupported, "the repository uses the feature \"" + features.front() +
+                                             "\", which this program does not know")
+        .with_hint("use a newer perdure");
+}
+
+}  // namespace
+
+Result<void> Repository::may_write() const { return refuse_unknown(epoch().features.write); }
+
 Result<OpenedRecord> Repository::open_epoch(EpochNumber e, ByteView object) const {
-    return open_record({config_.repository, ObjectType::Epoch, names::epoch(e).text()}, object, clear_only);
+    return open_record({config_.repository, ObjectType::Epoch, names::epoch(e).text()}, object,
+                       clear_only);
 }
 
 Result<void> Repository::load_epochs(std::stop_token stop) {
@@ -148,10 +175,13 @@ Result<void> Repository::load_epochs(std::stop_token stop) {
         const auto opened = PERDURE_TRY(open_epoch(EpochNumber{e}, *object));
         Epoch epoch = PERDURE_TRY(decode_epoch(opened.body).context(name.text()));
         const RecordPlace place{config_.repository, ObjectType::Epoch, name.text()};
-        const auto bad = [&](const char* why) { return Error(ErrorKind::Corrupt, name.text() + ": " + why); };
+        const auto bad = [&](const char* why) {
+            return Error(ErrorKind::Corrupt, name.text() + ": " + why);
+        };
         if (number(epoch.number) != e || epoch.repository != config_.repository)
             return bad("is another epoch's record");
-        if (!verify_signature(place, opened, epoch.owner_verify_key)) return bad("does not authenticate");
+        if (!verify_signature(place, opened, epoch.owner_verify_key))
+            return bad("does not authenticate");
         if (e == 1) {
             if (digest != config_.first_epoch || epoch.owner_verify_key != config_.owner_verify_key)
                 return bad("is not the one the config names");
@@ -161,11 +191,6 @@ Result<void> Repository::load_epochs(std::stop_token stop) {
                 !verify_previous_owner_signature(place, opened, epochs_.back().owner_verify_key))
                 return bad("was not signed by the owner before");
         }
-        for (const auto* features : {&epoch.features.read, &epoch.features.write})
-            if (!features->empty())
-                return Error(ErrorKind::Unsupported, "the repository uses the feature \"" +
-                                                         features->front() + "\", which this program does not know")
-                    .with_hint("use a newer perdure");
         epochs_.push_back(std::move(epoch));
         epoch_digest_ = digest;
     }
@@ -173,20 +198,26 @@ Result<void> Repository::load_epochs(std::stop_token stop) {
 
 Result<void> Repository::refuse_epoch_gap(std::stop_token stop) const {
     EpochNumber last{};
-    PERDURE_TRY(store_.list("epochs/", [&](std::string_view name, const ObjectStat&) {
-        if (const auto e = names::parse_epoch(name)) last = std::max(last, *e);
-        return true;
-    }, stop));
+    PERDURE_TRY(store_.list(
+        "epochs/",
+        [&](std::string_view name, const ObjectStat&) {
+            if (const auto e = names::parse_epoch(name)) last = std::max(last, *e);
+            return true;
+        },
+        stop));
     const EpochNumber next{number(epoch().number) + 1};
     if (number(last) < number(next)) return {};
-    return Error(ErrorKind::Corrupt, names::epoch(next).text() + " is missing, but there are later ones")
+    return Error(ErrorKind::Corrupt,
+                 names::epoch(next).text() + " is missing, but there are later ones")
         .with_hint("put that object back from a copy of the repository");
 }
 
 Result<void> Repository::adopt_writer(const WriterIdentity& writer) {
     const auto refuse = [](std::string why) {
         return Error(ErrorKind::Denied, std::move(why))
-            .with_hint("if the repository was replaced or rolled back, find out why before backing up to it");
+            .with_hint(
+                "if the repository was replaced or rolled back, find out why before backing up to "
+                "it");
     };
     if (writer.repository != config_.repository || writer.config != config_digest_)
         return Error(ErrorKind::WrongKey, "the writer key belongs to another repository");
@@ -197,11 +228,14 @@ Result<void> Repository::adopt_writer(const WriterIdentity& writer) {
     const Epoch& pinned = epochs_[number(writer.epoch) - 1];
     const bool newest = number(writer.epoch) == epochs_.size();
     const Digest digest = newest ? epoch_digest_ : *epochs_[number(writer.epoch)].previous;
-    if (digest != writer.epoch_digest || pinned.owner_verify_key != writer.owner_verify_key || pinned.owner_sealing_key != writer.owner_sealing_key)
-        return refuse("the owner keys of the repository are not those this writer key was made for");
+    if (digest != writer.epoch_digest || pinned.owner_verify_key != writer.owner_verify_key ||
+        pinned.owner_sealing_key != writer.owner_sealing_key)
+        return refuse(
+            "the owner keys of the repository are not those this writer key was made for");
     for (const DomainKeys& keys : writer.domains) keyring_.add_domain(keys);
     const OpeningKey opening(writer.opening_secret);
-    // An epoch seals the keys of its own generations only: those between come from the epochs between.
+    // An epoch seals the keys of its own generations only: those between come from the epochs
+    // between.
     for (auto e = epochs_.rbegin(); e != epochs_.rend(); ++e)
         for (const DomainRecord& domain : e->domains)
             for (const auto& sealed : domain.sealed_keys)
@@ -218,7 +252,8 @@ Result<OwnerSeed> Repository::seed_from(const Passphrase& passphrase, std::stop_
     for (const SlotReference& reference : epoch().slots) {
         const KeySlotState state = PERDURE_TRY(load_slot(reference, stop));
         if (!state.slot) {
-            damaged += (damaged.empty() ? "" : "; ") + names::key_slot(reference.id).text() + " " + state.problem;
+            damaged += (damaged.empty() ? "" : "; ") + names::key_slot(reference.id).text() + " " +
+                       state.problem;
             continue;
         }
         auto seed = unwrap_seed(config_.repository, *state.slot, passphrase);
@@ -226,18 +261,26 @@ Result<OwnerSeed> Repository::seed_from(const Passphrase& passphrase, std::stop_
     }
     PERDURE_TRY(refuse_epoch_gap(stop));
     if (!damaged.empty())
-        return Error(ErrorKind::Corrupt, "no key slot opens with this password, but not all could be tried: " + damaged)
-            .with_hint("use the recovery key that init printed, then add a new slot with `perdure key add`");
-    return Error(ErrorKind::WrongKey, "wrong password for the repository at " + store_.properties().description);
+        return Error(ErrorKind::Corrupt,
+                     "no key slot opens with this password, but not all could be tried: " + damaged)
+            .with_hint(
+                "use the recovery key that init printed, then add a new slot with `perdure key "
+                "add`");
+    return Error(ErrorKind::WrongKey,
+                 "wrong password for the repository at " + store_.properties().description);
 }
 
 Result<void> Repository::adopt_seed(const OwnerSeed& seed) {
     const OwnerKeys keys = grow_owner_keys(config_.repository, epoch().seed_epoch, seed);
-    if (keys.signing.verify_key() != epoch().owner_verify_key || keys.opening.sealing_key() != epoch().owner_sealing_key)
-        return Error(ErrorKind::WrongKey, "the key does not open this repository (an older or another repository's recovery key?)");
+    if (keys.signing.verify_key() != epoch().owner_verify_key ||
+        keys.opening.sealing_key() != epoch().owner_sealing_key)
+        return Error(ErrorKind::WrongKey,
+                     "the key does not open this repository (an older or another repository's "
+                     "recovery key?)");
     std::map<EpochNumber, OwnerSeed> seeds{{epoch().seed_epoch, seed}};
     for (const FormerSeed& former : epoch().former_seeds) {
-        const Buffer inside = PERDURE_TRY(keys.opening.open(former.sealed).context("former owner keys"));
+        const Buffer inside =
+            PERDURE_TRY(keys.opening.open(former.sealed).context("former owner keys"));
         seeds.emplace(former.epoch, OwnerSeed::copy_of(inside));
     }
     for (auto at = seeds.rbegin(); at != seeds.rend(); ++at)
@@ -246,7 +289,8 @@ Result<void> Repository::adopt_seed(const OwnerSeed& seed) {
         const auto add = [&](std::uint32_t generation, EpochNumber seed_epoch) {
             const auto at = seeds.find(seed_epoch);
             if (at != seeds.end())
-                keyring_.add_domain(grow_domain_keys(config_.repository, at->second, {domain.id, generation}));
+                keyring_.add_domain(
+                    grow_domain_keys(config_.repository, at->second, {domain.id, generation}));
         };
         add(domain.generation, domain.seed_epoch);
         for (const auto& past : domain.past) add(past.generation, past.seed_epoch);
@@ -255,10 +299,13 @@ Result<void> Repository::adopt_seed(const OwnerSeed& seed) {
 }
 
 Result<std::unique_ptr<Repository>> Repository::open(Store& store, const Credentials& credentials,
-                                                     Clock& clock, Random& random, std::stop_token stop) {
+                                                     Clock& clock, Random& random,
+                                                     std::stop_token stop) {
     std::unique_ptr<Repository> repository(new Repository(store, clock, random));
     PERDURE_TRY(repository->load_config(stop));
     PERDURE_TRY(repository->load_epochs(stop));
+    // Of the newest epoch alone: a feature that was given up binds nobody.
+    PERDURE_TRY(refuse_unknown(repository->epoch().features.read));
     if (credentials.passphrase) {
         const OwnerSeed seed = PERDURE_TRY(repository->seed_from(*credentials.passphrase, stop));
         PERDURE_TRY(repository->adopt_seed(seed));
@@ -278,29 +325,40 @@ const Epoch* Repository::find_epoch(EpochNumber e) const {
 
 // ------------------------------------------------------------------------------------ records
 
-Result<OpenedRecord> Repository::open_sealed(ObjectType type, const ObjectName& name, ByteView object) const {
-    return open_record({config_.repository, type, name.text()}, object, [&](const FrameHeader& frame) -> Result<Key256> {
-        if (frame.sealing != Sealing::IndexKey) return Error(ErrorKind::Corrupt, "has a wrong sealing");
-        return keyring_.index_key({frame.domain, frame.generation});
-    });
+Result<OpenedRecord> Repository::open_sealed(ObjectType type, const ObjectName& name,
+                                             ByteView object) const {
+    return open_record({config_.repository, type, name.text()}, object,
+                       [&](const FrameHeader& frame) -> Result<Key256> {
+                           if (frame.sealing != Sealing::IndexKey)
+                               return Error(ErrorKind::Corrupt, "has a wrong sealing");
+                           return keyring_.index_key({frame.domain, frame.generation});
+                       });
 }
 
-Result<OpenedRecord> Repository::open_by_writer(ObjectType type, const ObjectName& name, WriterNumber writer,
-                                                ByteView object) const {
+Result<OpenedRecord> Repository::open_by_writer(ObjectType type, const ObjectName& name,
+                                                WriterNumber writer, ByteView object) const {
     OpenedRecord opened = PERDURE_TRY(open_sealed(type, name, object));
+    // Bytes behind a record would give one record many digests; only a point has its body there.
+    if (type != ObjectType::Point && opened.framed_size != object.size())
+        return Error(ErrorKind::Corrupt, name.text() + ": has bytes behind its record");
     const Certificate certificate = PERDURE_TRY(certificate_of(writer, {}).context(name.text()));
     if (opened.signer.enrolment != writer || opened.signer.role != certificate.role)
-        return Error(ErrorKind::Corrupt, name.text() + ": was signed by someone else than its writer");
+        return Error(ErrorKind::Corrupt,
+                     name.text() + ": was signed by someone else than its writer");
     if (!verify_signature({config_.repository, type, name.text()}, opened, certificate.verify_key))
         return Error(ErrorKind::Corrupt, name.text() + ": its signature is not its writer's");
     return opened;
 }
 
-Result<OpenedRecord> Repository::open_by_maintainer(ObjectType type, const ObjectName& name, ByteView object) const {
+Result<OpenedRecord> Repository::open_by_maintainer(ObjectType type, const ObjectName& name,
+                                                    ByteView object) const {
     OpenedRecord opened = PERDURE_TRY(open_sealed(type, name, object));
+    if (type != ObjectType::Point && opened.framed_size != object.size())
+        return Error(ErrorKind::Corrupt, name.text() + ": has bytes behind its record");
     const RecordPlace place{config_.repository, type, name.text()};
     const auto refuse = [&] {
-        return Error(ErrorKind::Corrupt, name.text() + ": was signed by someone who may not decide this");
+        return Error(ErrorKind::Corrupt,
+                     name.text() + ": was signed by someone who may not decide this");
     };
     if (opened.signer.role == Role::Owner) {
         const Epoch* e = find_epoch(opened.signer.epoch);
@@ -309,44 +367,61 @@ Result<OpenedRecord> Repository::open_by_maintainer(ObjectType type, const Objec
     }
     if (opened.signer.role != Role::Maintainer) return refuse();
     const Certificate certificate = PERDURE_TRY(certificate_of(opened.signer.enrolment, {}));
-    if (certificate.role != Role::Maintainer || !verify_signature(place, opened, certificate.verify_key)) return refuse();
+    if (certificate.role != Role::Maintainer ||
+        !verify_signature(place, opened, certificate.verify_key))
+        return refuse();
     return opened;
 }
 
 bool Repository::lacks_key_of(ByteView object) const {
     const auto frame = parse_frame(object);
-    return frame && frame->sealing == Sealing::IndexKey && !keyring_.domain({frame->domain, frame->generation});
+    return frame && frame->sealing == Sealing::IndexKey &&
+           !keyring_.domain({frame->domain, frame->generation});
 }
 
 // ------------------------------------------------------------------------------------ points
 
-Result<LogRecord> Repository::load_log_entry(SessionName session, Digest* digest, std::stop_token stop) const {
+Result<LogRecord> Repository::read_log_entry(SessionName session, ByteView object, Signer* signer,
+                                             std::stop_token stop) const {
     const ObjectName name = names::log_entry(session);
-    const Buffer object = PERDURE_TRY(store_.load(name, ByteRange::all(), stop));
+    PERDURE_TRY(enrolments(stop));
     // A barrier in a writer's log is a maintainer's; a session is the writer's own.
     auto by_writer = open_by_writer(ObjectType::LogEntry, name, session.writer, object);
     const OpenedRecord opened =
-        by_writer ? std::move(*by_writer) : PERDURE_TRY(open_by_maintainer(ObjectType::LogEntry, name, object));
+        by_writer ? std::move(*by_writer)
+                  : PERDURE_TRY(open_by_maintainer(ObjectType::LogEntry, name, object));
     LogRecord record = PERDURE_TRY(decode_log_record(opened.body).context(name.text()));
-    if (record.session != session) return Error(ErrorKind::Corrupt, name.text() + ": is another entry's record");
+    if (record.session != session)
+        return Error(ErrorKind::Corrupt, name.text() + ": is another entry's record");
     const bool own = opened.signer.enrolment == session.writer && opened.signer.role != Role::Owner;
     if ((record.kind == LogKind::Session) != own)
         return Error(ErrorKind::Corrupt, name.text() + ": was signed by the wrong role");
-    if (digest != nullptr) *digest = digest_of(object);
+    if (signer != nullptr) *signer = opened.signer;
     return record;
 }
 
-Result<void> Repository::check_may(const PointHeader& header, const Certificate& certificate) const {
+Result<LogRecord> Repository::load_log_entry(SessionName session, Digest* digest,
+                                             std::stop_token stop) const {
+    const Buffer object =
+        PERDURE_TRY(store_.load(names::log_entry(session), ByteRange::all(), stop));
+    if (digest != nullptr) *digest = digest_of(object);
+    return read_log_entry(session, object, nullptr, stop);
+}
+
+Result<void> Repository::check_may(const PointHeader& header,
+                                   const Certificate& certificate) const {
     const auto allowed = [](const auto& list, const auto& value) {
         return list.empty() || std::find(list.begin(), list.end(), value) != list.end();
     };
     if (is_point(header.kind) && !allowed(certificate.hosts, header.host))
-        return Error(ErrorKind::Denied, "its writer may not make points of host \"" + header.host + "\"");
+        return Error(ErrorKind::Denied,
+                     "its writer may not make points of host \"" + header.host + "\"");
     // These two speak for the points of others: nobody may make them who was not asked to.
     const bool speaks_for_others = header.kind == EndKind::Repaired || header.kind == EndKind::Copy;
     const bool may_speak = certificate.role == Role::Maintainer || !certificate.kinds.empty();
     const bool verifier = certificate.role == Role::Verifier && header.kind != EndKind::EndRecord;
-    const bool limited = is_point(header.kind) && !allowed(certificate.kinds, static_cast<std::uint32_t>(header.kind));
+    const bool limited = is_point(header.kind) &&
+                         !allowed(certificate.kinds, static_cast<std::uint32_t>(header.kind));
     if (limited || verifier || (speaks_for_others && !may_speak))
         return Error(ErrorKind::Denied, "its writer may not make points of this kind");
     if (!allowed(certificate.classes, header.retention_class))
@@ -354,9 +429,11 @@ Result<void> Repository::check_may(const PointHeader& header, const Certificate&
     return {};
 }
 
-Result<Point> Repository::believe_point(SessionName session, ByteView object, std::stop_token stop) const {
+Result<Point> Repository::believe_point(SessionName session, ByteView object,
+                                        std::stop_token stop) const {
     const ObjectName name = names::point(session);
-    const Certificate certificate = PERDURE_TRY(certificate_of(session.writer, stop).context(name.text()));
+    const Certificate certificate =
+        PERDURE_TRY(certificate_of(session.writer, stop).context(name.text()));
     auto own = open_by_writer(ObjectType::Point, name, session.writer, object);
     const bool by_writer = own.has_value();
     if (!own) {
@@ -368,12 +445,22 @@ Result<Point> Repository::believe_point(SessionName session, ByteView object, st
     point.header = PERDURE_TRY(decode_point_header(own->body).context(name.text()));
     point.digest = digest_of(object);
     const PointHeader& header = point.header;
-    const auto bad = [&](std::string why) { return Error(ErrorKind::Corrupt, name.text() + ": " + std::move(why)); };
+    const auto bad = [&](std::string why) {
+        return Error(ErrorKind::Corrupt, name.text() + ": " + std::move(why));
+    };
     if (header.session != session) return bad("is another session's record");
     if (by_writer == (header.kind == EndKind::Fence)) return bad("was signed by the wrong role");
     if (by_writer) PERDURE_TRY(check_may(header, certificate).context(name.text()));
-    if (const Revocation* r = epoch().revocation_of(session.writer); r != nullptr && number(session.session) > number(r->last_number))
+    if (const Revocation* r = epoch().revocation_of(session.writer);
+        r != nullptr && number(session.session) > number(r->last_number))
         return Error(ErrorKind::Denied, name.text() + ": was written after its writer was revoked");
+    const EnrolmentList enrolled = PERDURE_TRY(enrolments(stop));
+    for (const auto& [w, enrolment] : enrolled.by_number)
+        if (enrolment.kind == EnrolmentKind::Retirement &&
+            enrolment.retirement.enrolment == session.writer &&
+            number(session.session) > number(enrolment.retirement.last_number))
+            return Error(ErrorKind::Denied,
+                         name.text() + ": was written after its writer was retired");
     const ByteView body = object.subspan(own->framed_size);
     if (header.body ? body.empty() || digest_of(body) != *header.body : !body.empty())
         return bad("its body is not the one its header names");
@@ -387,7 +474,8 @@ Result<Point> Repository::load_point(SessionName session, std::stop_token stop) 
     Digest log;
     PERDURE_TRY(load_log_entry(session, &log, stop).context(names::point(session).text()));
     if (log != point.header.log_entry)
-        return Error(ErrorKind::Corrupt, names::point(session).text() + ": names another log entry than the one there");
+        return Error(ErrorKind::Corrupt,
+                     names::point(session).text() + ": names another log entry than the one there");
     return point;
 }
 
@@ -395,45 +483,57 @@ Result<PointBody> Repository::load_body(const Point& point, std::stop_token stop
     const ObjectName name = names::point(point.session());
     if (!point.header.body) return Error(ErrorKind::InvalidInput, name.text() + ": has no content");
     const SessionSecret secret = PERDURE_TRY(
-        keyring_.open_secret(config_.repository, point.session(), point.header.sealed_secret).context(name.text()));
+        keyring_.open_secret(config_.repository, point.session(), point.header.sealed_secret)
+            .context(name.text()));
     const Buffer object = PERDURE_TRY(store_.load(name, ByteRange::all(), stop));
     if (digest_of(object) != point.digest)
         return Error(ErrorKind::Corrupt, name.text() + ": changed while it was read");
     const FrameHeader header = PERDURE_TRY(parse_frame(object));
-    const ByteView body = ByteView(object).subspan(kFrameHeaderSize + header.payload_length + kFrameTrailerSize);
-    const auto opened = PERDURE_TRY(
-        open_record({config_.repository, ObjectType::PointBody, name.text()}, body, [&](const FrameHeader& frame) -> Result<Key256> {
-            if (frame.sealing != Sealing::Session) return Error(ErrorKind::Corrupt, "has a wrong sealing");
-            return secret;
-        }));
+    const ByteView body =
+        ByteView(object).subspan(kFrameHeaderSize + header.payload_length + kFrameTrailerSize);
+    const auto opened =
+        PERDURE_TRY(open_record({config_.repository, ObjectType::PointBody, name.text()}, body,
+                                [&](const FrameHeader& frame) -> Result<Key256> {
+                                    if (frame.sealing != Sealing::Session)
+                                        return Error(ErrorKind::Corrupt, "has a wrong sealing");
+                                    return secret;
+                                }));
     return decode_point_body(opened.body).context(name.text());
 }
 
-Result<std::shared_ptr<const Index>> Repository::load_index(SessionName session, std::optional<Digest> expected,
+Result<std::shared_ptr<const Index>> Repository::load_index(SessionName session,
+                                                            std::optional<Digest> expected,
                                                             std::stop_token stop) const {
     const ObjectName name = names::index(session);
     const Buffer object = PERDURE_TRY(store_.load(name, ByteRange::all(), stop));
     if (expected && digest_of(object) != *expected)
         return Error(ErrorKind::Corrupt, name.text() + ": is not the index its point names");
-    const auto opened = PERDURE_TRY(open_by_writer(ObjectType::Index, name, session.writer, object));
-    auto index = std::make_shared<Index>(PERDURE_TRY(decode_index(opened.body).context(name.text())));
-    if (index->session != session) return Error(ErrorKind::Corrupt, name.text() + ": is another session's record");
+    const auto opened =
+        PERDURE_TRY(open_by_writer(ObjectType::Index, name, session.writer, object));
+    auto index =
+        std::make_shared<Index>(PERDURE_TRY(decode_index(opened.body).context(name.text())));
+    if (index->session != session)
+        return Error(ErrorKind::Corrupt, name.text() + ": is another session's record");
     return std::shared_ptr<const Index>(std::move(index));
 }
 
 Result<PointList> Repository::list_points(std::stop_token stop) const {
     std::vector<SessionName> found;
     PointList list;
-    PERDURE_TRY(store_.list("points/", [&](std::string_view name, const ObjectStat&) {
-        if (const auto session = names::parse_point(name))
-            found.push_back(*session);
-        else
-            list.problems.push_back({std::string(name), "is not the name of a point"});
-        return true;
-    }, stop));
+    PERDURE_TRY(store_.list(
+        "points/",
+        [&](std::string_view name, const ObjectStat&) {
+            if (const auto session = names::parse_point(name))
+                found.push_back(*session);
+            else
+                list.problems.push_back({std::string(name), "is not the name of a point"});
+            return true;
+        },
+        stop));
     for (const SessionName session : found) {
         auto point = load_point(session, stop);
-        if (!point && (point.error().kind() == ErrorKind::Cancelled || point.error().kind() == ErrorKind::Unavailable))
+        if (!point && (point.error().kind() == ErrorKind::Cancelled ||
+                       point.error().kind() == ErrorKind::Unavailable))
             return std::move(point).error();
         if (!point && point.error().kind() == ErrorKind::Denied && !is_owner())
             if (const auto object = store_.load(names::point(session), ByteRange::all(), stop))
@@ -454,14 +554,18 @@ Result<PointList> Repository::list_points(std::stop_token stop) const {
     return list;
 }
 
-Result<void> Repository::apply_fates(std::vector<Point>& points, std::vector<Problem>& problems, std::stop_token stop) const {
+Result<void> Repository::apply_fates(std::vector<Point>& points, std::vector<Problem>& problems,
+                                     std::stop_token stop) const {
     std::map<SessionName, Point*> by_session;
     for (Point& p : points) by_session[p.session()] = &p;
     std::vector<names::FateName> found;
-    PERDURE_TRY(store_.list("fate/", [&](std::string_view name, const ObjectStat&) {
-        if (const auto fate = names::parse_fate(name)) found.push_back(*fate);
-        return true;
-    }, stop));
+    PERDURE_TRY(store_.list(
+        "fate/",
+        [&](std::string_view name, const ObjectStat&) {
+            if (const auto fate = names::parse_fate(name)) found.push_back(*fate);
+            return true;
+        },
+        stop));
     for (const names::FateName& at : found) {
         const auto target = by_session.find(at.point);
         if (target == by_session.end()) continue;
@@ -471,7 +575,8 @@ Result<void> Repository::apply_fates(std::vector<Point>& points, std::vector<Pro
         const auto fate = opened ? decode_fate(opened->body) : Result<Fate>(opened.error());
         Point& point = *target->second;
         if (!fate || fate->point.session != at.point || fate->point.digest != point.digest) {
-            problems.push_back({name.text(), fate ? "is about another point" : fate.error().describe()});
+            problems.push_back(
+                {name.text(), fate ? "is about another point" : fate.error().describe()});
             continue;
         }
         switch (fate->kind) {
@@ -491,10 +596,10 @@ Result<void> Repository::add_fate(const Point& point, Fate fate, std::stop_token
     fate.time_ns = clock_.now().nanoseconds;
     for (fate.number = 1;; ++fate.number) {
         const ObjectName name = names::fate(point.session(), fate.number);
-        const Buffer object =
-            seal_record({config_.repository, ObjectType::Fate, name.text()}, encode_fate(fate),
-                        sign_as_owner(keyring_.owner(), epoch().number),
-                        {Sealing::IndexKey, domain.index_key, domain.name.domain, domain.name.generation});
+        const Buffer object = seal_record(
+            {config_.repository, ObjectType::Fate, name.text()}, encode_fate(fate),
+            sign_as_owner(keyring_.owner(), epoch().number),
+            {Sealing::IndexKey, domain.index_key, domain.name.domain, domain.name.generation});
         auto created = create_same(store_, name, object, stop);
         if (created || created.error().kind() != ErrorKind::AlreadyExists) return created;
     }

@@ -1,7 +1,8 @@
 // An open repository: the facade over config, epochs, keys, enrolments, points and indexes.
 //
-// The invariant: whatever this class returns has been authenticated (sealed, signed by someone the owner enrolled for it, under the name it was asked by); what has not is
-// reported as a Problem and never returned as a point. All methods are thread-safe after open().
+// The invariant: whatever this class returns has been authenticated (sealed, signed by someone the
+// owner enrolled for it, under the name it was asked by); what has not is reported as a Problem and
+// never returned as a point. All methods are thread-safe after open().
 #pragma once
 
 #include <map>
@@ -25,8 +26,8 @@
 namespace perdure {
 
 struct Credentials {
-    std::optional<Passphrase> passphrase;   // or a recovery key, typed at the same prompt
-    std::optional<WriterIdentity> writer;   // a key file, or the local identity
+    std::optional<Passphrase> passphrase;  // or a recovery key, typed at the same prompt
+    std::optional<WriterIdentity> writer;  // a key file, or the local identity
 };
 
 struct InitOptions {
@@ -48,7 +49,7 @@ struct Problem {
 
 struct Point {
     PointHeader header;
-    Digest digest;           // of the whole object
+    Digest digest;  // of the whole object
     bool expired = false;
     bool is_protected = false;
     std::vector<std::string> tags;  // as they are now
@@ -78,12 +79,16 @@ struct KeySlotState {
 
 class Repository {
 public:
-    /// Makes a repository in an empty store. The last object created is `perdure`: before it there is no repository, and an interrupted init is finished by running
-    /// it again with the same passphrase. AlreadyExists if there is one; InvalidInput if other things lie in the store.
-    static Result<InitResult> initialize(Store&, const InitOptions&, Clock&, Random&, std::stop_token);
+    /// Makes a repository in an empty store. The last object created is `perdure`: before it there
+    /// is no repository, and an interrupted init is finished by running it again with the same
+    /// passphrase. AlreadyExists if there is one; InvalidInput if other things lie in the store.
+    static Result<InitResult> initialize(Store&, const InitOptions&, Clock&, Random&,
+                                         std::stop_token);
 
-    /// NoRepository, WrongKey, Corrupt (a key slot is damaged), Unsupported (newer format or feature), Denied (pinned epoch or config differ).
-    static Result<std::unique_ptr<Repository>> open(Store&, const Credentials&, Clock&, Random&, std::stop_token);
+    /// NoRepository, WrongKey, Corrupt (a key slot is damaged), Unsupported (newer format or
+    /// feature), Denied (pinned epoch or config differ).
+    static Result<std::unique_ptr<Repository>> open(Store&, const Credentials&, Clock&, Random&,
+                                                    std::stop_token);
 
     Store& store() const { return store_; }
     Clock& clock() const { return clock_; }
@@ -94,6 +99,8 @@ public:
     const Epoch& epoch() const { return epochs_.back(); }
     const Digest& epoch_digest() const { return epoch_digest_; }
     const Keyring& keyring() const { return keyring_; }
+    /// Unsupported if the newest epoch asks writers for a feature this program does not know.
+    Result<void> may_write() const;
     bool is_owner() const { return keyring_.is_owner(); }
     /// The generation in use of the default domain.
     DomainName domain_name() const;
@@ -103,20 +110,23 @@ public:
     Result<EnrolmentList> enrolments(std::stop_token) const;
     /// Enrols and returns what the machine must keep. Owner only.
     Result<WriterIdentity> enrol(const Certificate& wanted, std::stop_token);
-    /// A new epoch that revokes: numbers of its log above `last` no longer count; open ones up to it are
-    /// fenced first; what is written from then on is under a new generation of the domains' keys.
-    /// Owner only.
+    /// A new epoch that revokes: numbers of its log above `last` no longer count; open ones up to
+    /// it are fenced first; what is written from then on is under a new generation of the domains'
+    /// keys. Owner only.
     Result<void> revoke(WriterNumber, SessionNumber last, std::string reason, std::stop_token);
 
-    /// Ends a session that is still open, so that nothing can be committed under its number. Owner only.
+    /// Ends a session that is still open, so that nothing can be committed under its number. Owner
+    /// only.
     Result<void> fence(SessionName, std::stop_token);
 
     // ---- key slots and epochs (all but the first: owner only)
     Result<std::vector<KeySlotState>> key_slots(std::stop_token) const;
     Result<SlotId> add_slot(const Passphrase&, Argon2Cost, std::string label, std::stop_token);
-    /// InvalidInput for the last one. The slot object is removed after the epoch that no longer lists it.
+    /// InvalidInput for the last one. The slot object is removed after the epoch that no longer
+    /// lists it.
     Result<void> remove_slot(const SlotId&, std::stop_token);
-    /// A new seed, slot and recovery key; former seeds sealed to it; domains get a new generation. The other slots go. Returns the recovery key.
+    /// A new seed, slot and recovery key; former seeds sealed to it; domains get a new generation.
+    /// The other slots go. Returns the recovery key.
     Result<std::string> rotate(const Passphrase&, Argon2Cost, std::string label, std::stop_token);
 
     // ---- reading
@@ -126,14 +136,19 @@ public:
     Result<Point> load_point(SessionName, std::stop_token) const;
     Result<PointBody> load_body(const Point&, std::stop_token) const;
     /// `expected`: the digest its point binds, if known.
-    Result<std::shared_ptr<const Index>> load_index(SessionName, std::optional<Digest> expected, std::stop_token) const;
+    Result<std::shared_ptr<const Index>> load_index(SessionName, std::optional<Digest> expected,
+                                                    std::stop_token) const;
     Result<LogRecord> load_log_entry(SessionName, Digest* digest, std::stop_token) const;
+    /// The same of bytes at hand; `signer`, if not null, becomes who signed them.
+    Result<LogRecord> read_log_entry(SessionName, ByteView object, Signer* signer,
+                                     std::stop_token) const;
     /// The newest believable fates of a point, applied to it.
     Result<void> apply_fates(std::vector<Point>&, std::vector<Problem>&, std::stop_token) const;
     Result<void> add_fate(const Point&, Fate, std::stop_token);
 
     /// Opens and authenticates a record of `type` that enrolled writer `writer` must have signed.
-    Result<OpenedRecord> open_by_writer(ObjectType, const ObjectName&, WriterNumber, ByteView object) const;
+    Result<OpenedRecord> open_by_writer(ObjectType, const ObjectName&, WriterNumber,
+                                        ByteView object) const;
     /// The same for records a maintainer or the owner signs.
     Result<OpenedRecord> open_by_maintainer(ObjectType, const ObjectName&, ByteView object) const;
     Result<OpenedRecord> open_sealed(ObjectType, const ObjectName&, ByteView object) const;
@@ -144,7 +159,8 @@ public:
     void forget_enrolments() const;
 
 private:
-    Repository(Store& store, Clock& clock, Random& random) : store_(store), clock_(clock), random_(random) {}
+    Repository(Store& store, Clock& clock, Random& random)
+        : store_(store), clock_(clock), random_(random) {}
 
     Result<void> load_config(std::stop_token);
     Result<void> load_epochs(std::stop_token);
@@ -154,9 +170,11 @@ private:
     Result<KeySlotState> load_slot(const SlotReference&, std::stop_token) const;
     Result<OwnerSeed> seed_from(const Passphrase&, std::stop_token) const;
     Result<void> adopt_seed(const OwnerSeed&);
-    Result<void> publish_epoch(Epoch, const OwnerKeys& signer, const SigningKey* previous_owner, std::stop_token);
+    Result<void> publish_epoch(Epoch, const OwnerKeys& signer, const SigningKey* previous_owner,
+                               std::stop_token);
     Result<void> check_may(const PointHeader&, const Certificate&) const;
-    Result<void> renew_domains(Epoch&, EpochNumber seed_epoch, const OwnerSeed&, std::stop_token) const;
+    Result<void> renew_domains(Epoch&, EpochNumber seed_epoch, const OwnerSeed&,
+                               std::stop_token) const;
     Result<Enrolment> read_enrolment(WriterNumber, ByteView object) const;
     Result<Certificate> certificate_of(WriterNumber, std::stop_token) const;
     Result<void> skip_gap(EnrolmentList&, std::stop_token) const;

@@ -1,0 +1,220 @@
+// perdure check: is everything there, whole, and believed.
+
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <memory>
+#include <thread>
+
+#include "base/try.h"
+#include "cli/command.h"
+#include "cli/filter_options.h"
+#include "cli/json.h"
+#include "cli/progress.h"
+#include "cli/text.h"
+#include "engine/check.h"
+
+namespace perdure {
+
+namespace {
+
+struct CheckArguments {
+    std::vector<std::string> points;
+    std::string level = "structure";
+    std::string subset;
+    bool read_data = false;
+    unsigned workers = 0;
+    PointFilter filter;
+};
+
+constexpr std::size_t kShownPaths = 20;  // of a finding, for people
+constexpr std::size_t kShownBlocks = 10;
+
+/// "5%", "0.5%": the share of packs to read.
+Result<double> parse_subset(const std::string& text) {
+    if (text.empty()) return 1.0;
+    std::size_t used = 0;
+    double percent = -1;
+    try {
+        percent = std::stod(text, &used);
+    } catch (const std::exception&) {
+        used = 0;
+    }
+    if (used == 0 || text.substr(used) != "%" || !(percent > 0) || percent > 100)
+        return Error(ErrorKind::InvalidInput, "\"" + text + "\" is no share of the packs")
+            .with_hint("write it as --subset 5%");
+    return percent / 100;
+}
+
+// ------------------------------------------------------------------------------------ what was
+// found
+
+nlohmann::json to_json(const PathRange& range) {
+    nlohmann::json fields;
+    put_bytes(fields, "from", range.from);
+    fields["before"] = nullptr;
+    if (range.before) put_bytes(fields, "before", *range.before);
+    return fields;
+}
+
+void print_finding_json(const CheckFinding& f) {
+    nlohmann::json points = nlohmann::json::array();
+    for (const SessionName point : f.points) points.push_back(short_text(point));
+    nlohmann::json ranges = nlohmann::json::array();
+    for (const PathRange& range : f.ranges) ranges.push_back(to_json(range));
+    print_json(f.note ? "note" : "problem", {{"object", f.object},
+                                             {"kind", f.kind},
+                                             {"text", f.text},
+                                             {"blocks", f.blocks},
+                                             {"points", points},
+                                             {"paths", f.paths},
+                                             {"paths_in_all", f.paths_in_all},
+                                             {"path_ranges", ranges}});
+}
+
+std::string list_of(const std::vector<SessionName>& points) {
+    std::string text;
+    for (const SessionName point : points) text += (text.empty() ? "" : ", ") + short_text(point);
+    return text;
+}
+
+std::string list_of(const std::vector<std::uint32_t>& blocks) {
+    std::string text;
+    for (std::size_t i = 0; i < std::min(blocks.size(), kShownBlocks); ++i)
+        text += (text.empty() ? "" : ", ") + std::to_string(blocks[i]);
+    if (blocks.size() > kShownBlocks)
+        text += fmt::format(" and {} more", blocks.size() - kShownBlocks);
+    return text;
+}
+
+void print_finding(const CheckFinding& f) {
+    fmt::print("{}: {} ({}): {}\n", f.note ? "note" : "problem", printable(f.object), f.kind,
+               printable(f.text));
+    if (!f.blocks.empty()) fmt::print("  blocks: {}\n", list_of(f.blocks));
+    if (!f.points.empty()) fmt::print("  hurts points: {}\n", list_of(f.points));
+    for (std::size_t i = 0; i < std::min(f.paths.size(), kShownPaths); ++i)
+        fmt::print("  hurts: {}\n", printable(f.paths[i]));
+    if (f.paths_in_all > kShownPaths)
+        fmt::print("  hurts {} paths in all (--json names {})\n", f.paths_in_all, f.paths.size());
+    for (const PathRange& range : f.ranges)
+        fmt::print("  hurts: everything from {} {}\n", printable(range.from),
+                   range.before ? "up to " + printable(*range.before) : "on");
+}
+
+void print_summary(const Context& context, const CheckArguments& a, const CheckResult& r) {
+    std::size_t problems = 0;
+    std::set<SessionName> hurt;
+    for (const CheckFinding& f : r.findings) {
+        problems += f.note ? 0 : 1;
+        hurt.insert(f.points.begin(), f.points.end());
+    }
+    if (context.options.json) {
+        print_json("summary", {{"outcome", to_string(r.outcome)},
+                               {"level", a.level},
+                               {"with_owner_keys", r.with_owner_keys},
+                               {"problems", problems},
+                               {"points", r.points},
+                               {"points_hurt", hurt.size()},
+                               {"objects", r.objects},
+                               {"pages", r.pages},
+                               {"entries", r.entries},
+                               {"packs", r.packs},
+                               {"packs_read", r.packs_read},
+                               {"blocks_read", r.blocks_read},
+                               {"leaves_hashed", r.leaves_hashed},
+                               {"bytes_read", r.bytes_read},
+                               {"bytes_decoded", r.bytes_decoded},
+                               {"unreferenced_packs", r.unreferenced_packs},
+                               {"unreferenced_bytes", r.unreferenced_bytes},
+                               {"seconds", r.seconds}});
+        return;
+    }
+    if (context.options.quiet) return;
+    fmt::print("{} objects, {} points, {} packs; {} pages with {} entries read\n", r.objects,
+               r.points, r.packs, r.pages, r.entries);
+    if (r.packs_read > 0)
+        fmt::print("{} packs read: {} in {} blocks{}, {}/s\n", r.packs_read,
+                   human_bytes(r.bytes_read), r.blocks_read,
+                   r.leaves_hashed > 0 ? fmt::format(", {} leaves of {} hashed", r.leaves_hashed,
+                                                     human_bytes(r.bytes_decoded))
+                                       : "",
+                   human_bytes(static_cast<std::uint64_t>(
+                       static_cast<double>(std::max(r.bytes_read, r.bytes_decoded)) /
+                       std::max(r.seconds, 1e-3))));
+    if (r.unreferenced_packs > 0)
+        fmt::print("{} packs ({}) belong to sessions that did not end; nothing needs them\n",
+                   r.unreferenced_packs, human_bytes(r.unreferenced_bytes));
+    if (!r.with_owner_keys)
+        fmt::print("without the password only checksums and what writers share were checked\n");
+    if (problems == 0)
+        fmt::print("no problems found in {}\n", human_duration(r.seconds));
+    else
+        fmt::print("{} problems, {} of {} points hurt; {}\n", problems, hurt.size(), r.points,
+                   human_duration(r.seconds));
+}
+
+// ------------------------------------------------------------------------------------ the command
+
+Result<std::set<SessionName>> select_points(const Context& context, const Repository& repository,
+                                            const CheckArguments& a) {
+    std::set<SessionName> selected;
+    const bool filtered = !a.filter.tags.empty() || !a.filter.hosts.empty() ||
+                          !a.filter.paths.empty() || !a.filter.before.empty();
+    if (a.points.empty() && !filtered) return selected;
+    const PointList list = PERDURE_TRY(repository.list_points(context.stop()));
+    for (const std::string& selector : a.points)
+        selected.insert(PERDURE_TRY(select_point(list, selector, a.filter)).session());
+    for (const Point& point : list.points)
+        if (a.points.empty() && PERDURE_TRY(matches(point, a.filter)))
+            selected.insert(point.session());
+    if (selected.empty())
+        return Error(ErrorKind::NotFound, "no point matches").with_hint("see `perdure list`");
+    return selected;
+}
+
+Result<void> run_check_command(Context& context, const CheckArguments& a) {
+    CheckOptions options;
+    options.level = PERDURE_TRY(parse_check_level(a.read_data ? "deep" : a.level));
+    options.subset = PERDURE_TRY(parse_subset(a.subset));
+    options.workers = a.workers > 0 ? a.workers : std::max(2U, std::thread::hardware_concurrency());
+    const bool as_owner =
+        context.options.writer_key.empty() || has_password(context.options.password);
+    const auto opened = PERDURE_TRY(context.open(as_owner ? Need::Owner : Need::AnyKey));
+    options.points = PERDURE_TRY(select_points(context, *opened.repository, a));
+    ProgressReporter reporter(context, "check");
+    const auto result = run_check(*opened.repository, options, reporter, context.stop());
+    reporter.finish();
+    const CheckResult& done = PERDURE_TRY(result);
+    for (const CheckFinding& finding : done.findings) {
+        if (context.options.json)
+            print_finding_json(finding);
+        else
+            print_finding(finding);
+    }
+    print_summary(context, a, done);
+    context.exit_code = exit_code(done.outcome);
+    return {};
+}
+
+}  // namespace
+
+void add_check_command(CLI::App& app, Context& context) {
+    auto* command = app.add_subcommand("check", "check the repository, and name what damage hurts");
+    auto a = std::make_shared<CheckArguments>();
+    command->add_option("points", a->points, "only these points and what they need");
+    command
+        ->add_option("--level", a->level,
+                     "structure (records and trees), aead (also opens all blocks) or deep (also "
+                     "re-hashes all content)")
+        ->capture_default_str();
+    command->add_flag("--read-data", a->read_data, "the same as --level deep");
+    command->add_option("--subset", a->subset, "read only this share of the packs, as in 5%");
+    command->add_option("--workers", a->workers, "worker threads (default: one a processor)");
+    add_filter_options(*command, a->filter);
+    command->footer(
+        "Exit codes: 0 all is well, 1 a point is hurt, 3 something is wrong that hurts no point.");
+    run_command(*command, context, [&context, a] { return run_check_command(context, *a); });
+}
+
+}  // namespace perdure

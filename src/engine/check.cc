@@ -1,0 +1,62 @@
+#include "engine/check.h"
+
+#include <algorithm>
+
+#include "base/try.h"
+#include "engine/check_state.h"
+#include "engine/tree_inspector.h"
+
+namespace perdure {
+
+Result<CheckLevel> parse_check_level(std::string_view text) {
+    if (text == "structure") return CheckLevel::Structure;
+    if (text == "aead") return CheckLevel::Aead;
+    if (text == "deep") return CheckLevel::Deep;
+    return Error(ErrorKind::InvalidInput, "\"" + std::string(text) + "\" is no level of a check")
+        .with_hint("use structure, aead or deep");
+}
+
+namespace {
+
+Result<void> run_parts(CheckState& state) {
+    state.inventory =
+        PERDURE_TRY(take_inventory(state.repository.store(), state.registry, state.stop));
+    state.result.objects = state.inventory.objects;
+    PERDURE_TRY(check_owner_records(state));
+    PERDURE_TRY(check_logs(state));
+    PERDURE_TRY(check_ends(state));
+    PERDURE_TRY(check_indexes(state));
+    PERDURE_TRY(check_loose_objects(state));
+    TreeInspector inspector(state);
+    PERDURE_TRY(check_trees(state, inspector));
+    PERDURE_TRY(check_packs(state));
+    return find_affected(state, inspector);
+}
+
+Outcome outcome_of(const std::vector<CheckFinding>& findings) {
+    const auto hurts = [](const CheckFinding& f) { return !f.points.empty(); };
+    if (std::any_of(findings.begin(), findings.end(), hurts)) return Outcome::Failed;
+    const auto wrong = [](const CheckFinding& f) { return !f.note; };
+    return std::any_of(findings.begin(), findings.end(), wrong) ? Outcome::Partial
+                                                                : Outcome::Success;
+}
+
+}  // namespace
+
+Result<CheckResult> run_check(const Repository& repository, const CheckOptions& options,
+                              Reporter& reporter, std::stop_token stop) {
+    Clock& clock = repository.clock();
+    const std::uint64_t begun = clock.monotonic_nanoseconds();
+    CheckState state(repository, options, reporter, stop);
+    state.result.with_owner_keys = repository.is_owner();
+    PERDURE_TRY(run_parts(state));
+    for (CheckFinding& finding : state.result.findings) {
+        std::sort(finding.points.begin(), finding.points.end());
+        std::sort(finding.blocks.begin(), finding.blocks.end());
+    }
+    state.result.outcome = outcome_of(state.result.findings);
+    state.result.seconds = static_cast<double>(clock.monotonic_nanoseconds() - begun) / 1e9;
+    return std::move(state.result);
+}
+
+}  // namespace perdure

@@ -1,0 +1,221 @@
+// Indexes and the packs they name; and what lies in the store that no end binds.
+
+#include <algorithm>
+
+#include "base/try.h"
+#include "engine/check_state.h"
+
+namespace perdure {
+
+namespace {
+
+/// Slots that end behind the end of what is there.
+std::uint32_t first_cut_off(const PackTable& table, std::uint64_t size) {
+    const auto whole = [&](const SlotEntry& slot) {
+        return slot.offset + kBlockHeaderSize + slot.sealed_length <= size;
+    };
+    const auto at = std::find_if_not(table.slots.begin(), table.slots.end(), whole);
+    return static_cast<std::uint32_t>(at - table.slots.begin());
+}
+
+bool adds_up(const PackTable& table) {
+    const std::uint64_t end = table.slots.empty() ? 0
+                                                  : table.slots.back().offset + kBlockHeaderSize +
+                                                        table.slots.back().sealed_length;
+    return end <= table.manifest_offset &&
+           table.manifest_offset + table.manifest_length + kPackFooterSize == table.size;
+}
+
+void check_table(CheckState& state, const PackTable& table) {
+    ++state.result.packs;
+    const PackNumber n = state.registry.number_of(table.pack);
+    Inventory::StoredPack& stored = state.inventory.pack(n);
+    const bool listed = stored.listed && state.inventory.name_of(state.registry, n) == table.name();
+    const auto slots = static_cast<std::uint32_t>(table.slots.size());
+    stored.named = true;
+    stored.slots = slots;
+    if (!listed) {
+        auto& classes = state.inventory.classes;
+        auto at = std::find(classes.begin(), classes.end(), table.retention_class);
+        if (at == classes.end()) at = classes.insert(at, table.retention_class);
+        stored.retention_class = static_cast<std::uint32_t>(at - classes.begin());
+        stored.kind = table.kind;
+        state.damage(n, 0, slots, "missing",
+                     "is missing; it held " + std::to_string(slots) + " blocks");
+        return;
+    }
+    if (stored.size != table.size) {
+        const std::uint32_t cut = first_cut_off(table, stored.size);
+        state.damage(n, cut, slots - cut, "size",
+                     "has " + std::to_string(stored.size) + " bytes instead of " +
+                         std::to_string(table.size));
+    } else if (!adds_up(table)) {
+        state.add(table.name().text(), "size", "its index places blocks outside of it");
+    }
+}
+
+/// Only metadata packs stay known: pages are read through the catalog, and a table of all blocks of
+/// a large repository would not fit in memory.
+void learn_pages(CheckState& state, const Index& index) {
+    Index pages;
+    pages.session = index.session;
+    pages.sealed_secret = index.sealed_secret;
+    for (const PackTable& table : index.packs)
+        if (table.kind == PackKind::Metadata) pages.packs.push_back(table);
+    state.catalog.learn(pages);
+}
+
+}  // namespace
+
+Result<void> check_indexes(CheckState& state) {
+    for (CheckedEnd& end : state.ends) {
+        const Point& point = end.point;
+        if (!point.header.index) continue;
+        const auto index =
+            state.repository.load_index(point.session(), point.header.index, state.stop);
+        if (!index && ends_check(index.error())) return index.error();
+        if (!index) {
+            auto& finding = state.add(names::index(point.session()).text(),
+                                      finding_kind(index.error()), index.error().describe());
+            if (end.selected) finding.points.push_back(point.session());
+            continue;
+        }
+        end.index_good = true;
+        learn_pages(state, **index);
+        for (const PackTable& table : (*index)->packs) check_table(state, table);
+    }
+    return {};
+}
+
+// ------------------------------------------------------------------------------------ loose
+// objects
+
+namespace {
+
+struct Sessions {
+    std::set<SessionName> bound;  // its end binds an index
+    std::set<SessionName> ended;  // believed, whatever it is
+    std::set<SessionName> fenced;
+};
+
+Sessions sort_sessions(const CheckState& state) {
+    Sessions sessions;
+    for (const CheckedEnd& end : state.ends) {
+        const SessionName session = end.point.session();
+        sessions.ended.insert(session);
+        if (end.point.header.index) sessions.bound.insert(session);
+        if (end.point.header.kind == EndKind::Fence) sessions.fenced.insert(session);
+    }
+    return sessions;
+}
+
+bool has_unbelieved_end(const CheckState& state, const Sessions& sessions, SessionName s) {
+    return state.inventory.points.contains(s) && !sessions.ended.contains(s);
+}
+
+Result<void> check_unbound_indexes(CheckState& state, const Sessions& sessions) {
+    for (const SessionName s : state.inventory.index) {
+        if (sessions.bound.contains(s)) continue;
+        const std::string name = names::index(s).text();
+        const auto index = state.repository.load_index(s, std::nullopt, state.stop);
+        if (!index && ends_check(index.error())) return index.error();
+        if (!index) {
+            if (const auto object = state.load(names::index(s));
+                object && state.repository.lacks_key_of(*object))
+                continue;
+            state.add(name, finding_kind(index.error()), index.error().describe());
+        } else if (!state.inventory.log.contains(s)) {
+            state.add(name, "stray", "no session of that number was begun");
+        } else if (!state.inventory.points.contains(s)) {
+            state.note(name, "unended",
+                       "its session has no end: it was interrupted, still runs, or its point was "
+                       "removed");
+        } else if (sessions.ended.contains(s) && !sessions.fenced.contains(s)) {
+            state.add(name, "stray", "what ended its session names no index");
+        }
+    }
+    return {};
+}
+
+Result<void> check_hints(CheckState& state) {
+    for (const SessionName s : state.inventory.hints) {
+        const ObjectName name = names::hints(s);
+        if (!state.inventory.log.contains(s)) {
+            state.add(name.text(), "stray", "no session of that number was begun");
+            continue;
+        }
+        // They are for speed only, and large: looked into when everything is.
+        if (state.options.level == CheckLevel::Structure) continue;
+        const auto object = state.load(name);
+        if (!object && ends_check(object.error())) return object.error();
+        if (object && state.repository.lacks_key_of(*object)) continue;
+        const auto opened =
+            object ? state.repository.open_by_writer(ObjectType::Hints, name, s.writer, *object)
+                   : Result<OpenedRecord>(object.error());
+        const auto hints =
+            opened ? decode_hints(opened->body) : Result<std::vector<PackHints>>(opened.error());
+        if (!hints) state.add(name.text(), finding_kind(hints.error()), hints.error().describe());
+    }
+    return {};
+}
+
+ObjectType type_of_reserved(std::string_view name) {
+    if (name.starts_with("gc/"))
+        return name.ends_with(".verdict") ? ObjectType::Verdict : ObjectType::CondemnedList;
+    if (name.starts_with("closed/")) return ObjectType::Closed;
+    if (name.starts_with("merged/")) return ObjectType::Merged;
+    if (name.starts_with("ledger/")) return ObjectType::Ledger;
+    if (name.starts_with("imports/")) return ObjectType::Import;
+    return name.starts_with("parity/") ? ObjectType::Parity : ObjectType::Aside;
+}
+
+Result<void> check_reserved(CheckState& state) {
+    for (const std::string& text : state.inventory.reserved) {
+        const ObjectName name = PERDURE_TRY(ObjectName::parse(text));
+        const auto object = state.load(name);
+        if (!object && ends_check(object.error())) return object.error();
+        const auto opened =
+            object ? state.repository.open_by_maintainer(type_of_reserved(text), name, *object)
+                   : Result<OpenedRecord>(object.error());
+        if (!opened && !(object && state.repository.lacks_key_of(*object)))
+            state.add(text, finding_kind(opened.error()), opened.error().describe());
+    }
+    for (const std::string& name : state.inventory.unknown)
+        state.add(name, "unknown", "is not a name that a repository has; it is left alone");
+    return {};
+}
+
+void check_unnamed_packs(CheckState& state, const Sessions& sessions) {
+    const auto& packs = state.inventory.packs;
+    for (std::uint32_t n = 0; n < packs.size(); ++n) {
+        if (!packs[n].listed || packs[n].named) continue;
+        const SessionName s = state.registry.pack_of(PackNumber{n}).session;
+        // Open, interrupted or fenced: what such a session stored is never adopted and goes with
+        // collection.
+        const bool broken_off = state.inventory.log.contains(s) && !sessions.bound.contains(s);
+        if (broken_off || has_unbelieved_end(state, sessions, s)) {
+            ++state.result.unreferenced_packs;
+            state.result.unreferenced_bytes += packs[n].size;
+            continue;
+        }
+        const bool bad_index = std::any_of(
+            state.ends.begin(), state.ends.end(),
+            [&](const CheckedEnd& end) { return end.point.session() == s && !end.index_good; });
+        if (!bad_index)
+            state.add(state.inventory.name_of(state.registry, PackNumber{n}).text(), "stray",
+                      "no index names it");
+    }
+}
+
+}  // namespace
+
+Result<void> check_loose_objects(CheckState& state) {
+    const Sessions sessions = sort_sessions(state);
+    PERDURE_TRY(check_unbound_indexes(state, sessions));
+    PERDURE_TRY(check_hints(state));
+    PERDURE_TRY(check_reserved(state));
+    check_unnamed_packs(state, sessions);
+    return {};
+}
+
+}  // namespace perdure

@@ -1,0 +1,180 @@
+// Reading packs: which ones, by several workers, and what their reports say.
+
+#include <algorithm>
+
+#include "base/bounded_queue.h"
+#include "base/task_group.h"
+#include "base/try.h"
+#include "engine/check_state.h"
+#include "engine/pack_checker.h"
+
+namespace perdure {
+
+namespace {
+
+constexpr std::size_t kQueuedPacks = 8;
+constexpr std::size_t kMostNamedBlocks = 8;
+
+using SharedAccess = std::shared_ptr<const PackAccess>;
+
+/// The same packs at every run: a hash of the id decides, not the id, which its writer chose.
+bool in_subset(const PackId& id, double subset) {
+    if (subset >= 1.0) return true;
+    constexpr double kScale = 18446744073709551616.0;  // 2^64
+    return static_cast<double>(digest_of(id.view()).fingerprint()) < subset * kScale;
+}
+
+class PackReading {
+public:
+    explicit PackReading(CheckState& state) : state_(state), queue_(kQueuedPacks) {}
+
+    Result<void> run() {
+        TaskGroup group(state_.stop);
+        for (unsigned i = 0; i < std::max(1U, state_.options.workers); ++i)
+            group.start([this](std::stop_token stop) { return work(stop); });
+        Result<void> fed = feed(group.stop_token());
+        queue_.close();
+        auto joined = group.join();
+        const bool stopped_by_worker =
+            !fed && fed.error().kind() == ErrorKind::Cancelled && !joined;
+        PERDURE_TRY(stopped_by_worker ? std::move(joined) : std::move(fed));
+        PERDURE_TRY(std::move(joined));
+        take_reports();
+        return {};
+    }
+
+private:
+    struct Reported {
+        PackTable table;  // without slots
+        PackReport report;
+    };
+
+    Result<void> work(std::stop_token stop) {
+        PackChecker checker(state_.repository, state_.options.level);
+        Result<void> good;
+        while (auto access = queue_.pop()) {
+            if (!good) continue;
+            auto report = checker.check(**access, stop);
+            if (!report) {
+                good = std::move(report).error();
+                queue_.close();
+                continue;
+            }
+            state_.reporter.progress.bytes += report->bytes;
+            keep((*access)->table, std::move(*report));
+        }
+        return good;
+    }
+
+    void keep(const PackTable& table, PackReport report) {
+        reports_.with([&](auto& reports) {
+            totals_.bytes += report.bytes;
+            totals_.blocks_read += report.blocks_read;
+            totals_.leaves += report.leaves;
+            totals_.decoded += report.decoded;
+            ++packs_;
+            if (report.blocks.empty() && report.pack.empty()) return;
+            PackTable head = table;
+            head.slots = {};
+            reports.push_back({std::move(head), std::move(report)});
+        });
+    }
+
+    bool wanted(const BirthPack& pack) {
+        if (!in_subset(pack.pack, state_.options.subset)) return false;
+        const std::size_t n = number(state_.registry.number_of(pack));
+        if (n >= state_.inventory.packs.size() || !state_.inventory.packs[n].listed) return false;
+        if (!state_.needed) return true;
+        const auto& bitmaps = state_.needed->bitmaps();
+        return n < bitmaps.size() && !bitmaps[n].empty();
+    }
+
+    Result<void> push(PackAccess access, std::stop_token stop) {
+        const bool pushed = queue_.push(std::make_shared<const PackAccess>(std::move(access)));
+        if (pushed && !stop.stop_requested()) return {};
+        return Error(ErrorKind::Cancelled, "interrupted");
+    }
+
+    Result<void> feed(std::stop_token stop) {
+        for (const CheckedEnd& end : state_.ends) {
+            if (!end.point.header.index) continue;
+            if (!end.index_good) {
+                PERDURE_TRY(feed_without_index(end.point.session(), stop));
+                continue;
+            }
+            const auto index = PERDURE_TRY(
+                state_.repository.load_index(end.point.session(), end.point.header.index, stop));
+            for (const PackTable& table : index->packs) {
+                if (!wanted(table.pack)) continue;
+                PackAccess access;
+                access.table = table;
+                access.sealed_secret = index->sealed_secret;
+                PERDURE_TRY(push(std::move(access), stop));
+            }
+        }
+        return {};
+    }
+
+    /// A session whose index is lost: its packs describe themselves.
+    Result<void> feed_without_index(SessionName session, std::stop_token stop) {
+        for (std::uint32_t n = 0; n < state_.inventory.packs.size(); ++n) {
+            const BirthPack pack = state_.registry.pack_of(PackNumber{n});
+            if (pack.session != session || !wanted(pack)) continue;
+            const ObjectName name = state_.inventory.name_of(state_.registry, PackNumber{n});
+            auto access = read_pack_access(state_.repository, name, pack, stop);
+            if (!access && ends_check(access.error())) return std::move(access).error();
+            if (access)
+                PERDURE_TRY(push(std::move(*access), stop));
+            else
+                state_.add(name.text(), "damaged", access.error().describe());
+        }
+        return {};
+    }
+
+    void take_reports() {
+        auto& result = state_.result;
+        result.packs_read += packs_;
+        result.bytes_read += totals_.bytes;
+        result.blocks_read += totals_.blocks_read;
+        result.leaves_hashed += totals_.leaves;
+        result.bytes_decoded += totals_.decoded;
+        auto reports = reports_.with([](auto& r) { return std::move(r); });
+        std::sort(reports.begin(), reports.end(),
+                  [](const Reported& a, const Reported& b) { return a.table.pack < b.table.pack; });
+        for (const Reported& reported : reports) take_report(reported);
+    }
+
+    void take_report(const Reported& reported) {
+        const PackReport& report = reported.report;
+        const PackNumber n = state_.registry.number_of(reported.table.pack);
+        // A pack that was cut off has its finding already.
+        if (!report.pack.empty() && state_.finding_of(n) < 0)
+            state_.add(reported.table.name().text(), "damaged", report.pack);
+        if (report.blocks.empty()) return;
+        std::string text;
+        for (std::size_t i = 0; i < std::min(report.blocks.size(), kMostNamedBlocks); ++i)
+            text += (i == 0 ? "block " : "; block ") + std::to_string(report.blocks[i].slot) +
+                    ": " + report.blocks[i].text;
+        if (report.blocks.size() > kMostNamedBlocks)
+            text += "; and " + std::to_string(report.blocks.size() - kMostNamedBlocks) + " more";
+        for (const BlockFault& fault : report.blocks)
+            state_.damage(n, fault.slot, 1, "damaged", text);
+    }
+
+    CheckState& state_;
+    BoundedQueue<SharedAccess> queue_;
+    Guarded<std::vector<Reported>> reports_;
+    PackReport totals_;        // under the lock of reports_
+    std::uint64_t packs_ = 0;  // likewise
+};
+
+}  // namespace
+
+Result<void> check_packs(CheckState& state) {
+    if (state.options.level == CheckLevel::Structure) return {};
+    for (const auto& pack : state.inventory.packs)
+        if (pack.named && pack.listed) state.reporter.progress.total_bytes += pack.size;
+    return PackReading(state).run();
+}
+
+}  // namespace perdure

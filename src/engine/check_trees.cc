@@ -1,0 +1,148 @@
+// Points as a whole: their bodies and trees, the liveness summaries beside them, and which of them
+// damage reaches.
+
+#include <algorithm>
+
+#include "base/try.h"
+#include "engine/check_state.h"
+#include "engine/tree_inspector.h"
+
+namespace perdure {
+
+namespace {
+
+using Bitmap = std::vector<std::uint64_t>;
+
+/// What the summary of an index names, with those it builds on. Nothing if one of these is gone.
+Result<std::optional<LivenessMarks>> summary_of(CheckState& state, const Point& point) {
+    LivenessMarks marks;
+    SessionName session = point.session();
+    std::optional<Digest> digest = point.header.index;
+    for (std::uint32_t depth = 0; depth <= kMaxLivenessDepth; ++depth) {
+        const auto index = state.repository.load_index(session, digest, state.stop);
+        if (!index && ends_check(index.error())) return index.error();
+        if (!index || !(*index)->liveness) return std::optional<LivenessMarks>();
+        const LivenessSummary& summary = *(*index)->liveness;
+        for (const auto& pack : summary.packs)
+            for (std::uint32_t i = 0; i < pack.blocks.size() * 64; ++i)
+                if ((pack.blocks[i / 64] >> (i % 64) & 1) != 0)
+                    marks.mark(state.registry.number_of(pack.pack), i);
+        if (!summary.base) return std::optional(std::move(marks));
+        session = summary.base->session;
+        digest = summary.base->digest;
+    }
+    return std::optional<LivenessMarks>();
+}
+
+template <class F>
+void for_each_shared_bit(const LivenessMarks& a, const LivenessMarks& b, bool inverted, F&& f) {
+    static const Bitmap none;
+    for (std::uint32_t pack = 0; pack < a.bitmaps().size(); ++pack) {
+        const Bitmap& left = a.bitmaps()[pack];
+        const Bitmap& right = pack < b.bitmaps().size() ? b.bitmaps()[pack] : none;
+        for (std::size_t i = 0; i < left.size(); ++i) {
+            const std::uint64_t other = i < right.size() ? right[i] : 0;
+            if ((left[i] & (inverted ? ~other : other)) != 0)
+                f(PackNumber{pack}, left[i] & (inverted ? ~other : other));
+        }
+    }
+}
+
+void compare_liveness(CheckState& state, const Point& point, const LivenessMarks& truth,
+                      const std::optional<LivenessMarks>& summary) {
+    std::uint64_t missing = 0;
+    if (summary)
+        for_each_shared_bit(truth, *summary, true, [&](PackNumber, std::uint64_t bits) {
+            missing += static_cast<std::uint64_t>(__builtin_popcountll(bits));
+        });
+    if (summary && missing == 0) return;
+    auto& finding = state.add(names::index(point.session()).text(), "liveness",
+                              summary ? "its liveness summary leaves out " +
+                                            std::to_string(missing) + " blocks that its point needs"
+                                      : "its liveness summary cannot be read");
+    finding.points.push_back(point.session());
+}
+
+/// Everything the point's trees need; pages that cannot be read become damage. False if its body
+/// cannot.
+Result<bool> mark_point(CheckState& state, TreeInspector& inspector, const Point& point,
+                        LivenessMarks& marks) {
+    if (!point.header.body) return true;
+    const auto body = state.repository.load_body(point, state.stop);
+    if (!body && ends_check(body.error())) return body.error();
+    if (!body) return false;
+    for (const Root& root : body->roots) PERDURE_TRY(inspector.mark(root.page, marks));
+    return true;
+}
+
+void join(LivenessMarks& into, const LivenessMarks& marks) {
+    for (std::uint32_t pack = 0; pack < marks.bitmaps().size(); ++pack)
+        for (std::uint32_t i = 0; i < marks.bitmaps()[pack].size() * 64; ++i)
+            if (marks.contains(PackNumber{pack}, i)) into.mark(PackNumber{pack}, i);
+}
+
+Result<void> check_point(CheckState& state, TreeInspector& inspector, const CheckedEnd& end) {
+    const Point& point = end.point;
+    std::optional<LivenessMarks> summary;
+    if (end.index_good) summary = PERDURE_TRY(summary_of(state, point));
+    LivenessMarks truth;
+    if (state.repository.is_owner()) {
+        const bool readable = PERDURE_TRY(mark_point(state, inspector, point, truth));
+        if (!readable) {
+            auto& finding = state.add(names::point(point.session()).text(), "damaged",
+                                      "its body does not open");
+            finding.points.push_back(point.session());
+        }
+        if (end.index_good) compare_liveness(state, point, truth, summary);
+    }
+    if (state.needed) {
+        if (summary) join(*state.needed, *summary);
+        join(*state.needed, truth);
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<void> check_trees(CheckState& state, TreeInspector& inspector) {
+    if (!state.options.points.empty()) state.needed.emplace();
+    for (const CheckedEnd& end : state.ends)
+        if (end.selected) PERDURE_TRY(check_point(state, inspector, end));
+    return {};
+}
+
+namespace {
+
+Result<void> find_affected_point(CheckState& state, TreeInspector& inspector,
+                                 const CheckedEnd& end) {
+    LivenessMarks marks;
+    if (state.repository.is_owner()) {
+        PERDURE_TRY(mark_point(state, inspector, end.point, marks));
+    } else if (end.index_good) {
+        if (auto summary = PERDURE_TRY(summary_of(state, end.point))) marks = std::move(*summary);
+    }
+    std::set<int> hurt;
+    for_each_shared_bit(marks, state.damaged(), false, [&](PackNumber pack, std::uint64_t) {
+        hurt.insert(state.finding_of(pack));
+    });
+    hurt.erase(-1);
+    for (const int at : hurt)
+        state.result.findings[static_cast<std::size_t>(at)].points.push_back(end.point.session());
+    if (hurt.empty() || !state.repository.is_owner()) return {};
+    const auto body = PERDURE_TRY(state.repository.load_body(end.point, state.stop));
+    for (const Root& root : body.roots) PERDURE_TRY(inspector.find_paths(root));
+    return {};
+}
+
+}  // namespace
+
+Result<void> find_affected(CheckState& state, TreeInspector& inspector) {
+    const auto& damaged = state.damaged().bitmaps();
+    if (std::all_of(damaged.begin(), damaged.end(), [](const Bitmap& b) { return b.empty(); }))
+        return {};
+    for (const CheckedEnd& end : state.ends)
+        if (end.selected) PERDURE_TRY(find_affected_point(state, inspector, end));
+    return {};
+}
+
+}  // namespace perdure
