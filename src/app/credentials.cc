@@ -48,7 +48,8 @@ Result<Passphrase> checked(std::string text, const std::string& from) {
 Result<Passphrase> from_file(const std::string& path) {
     const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd) return system_error(errno, "opening the password file " + path);
-    return checked(PERDURE_TRY(read_some(fd.get(), "reading the password file " + path)), "in " + path);
+    return checked(PERDURE_TRY(read_some(fd.get(), "reading the password file " + path)),
+                   "in " + path);
 }
 
 Result<Passphrase> from_command(const std::string& command) {
@@ -69,8 +70,11 @@ Result<Passphrase> from_command(const std::string& command) {
     while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        return Error(ErrorKind::InvalidInput, "the password command failed (exit status " +
-                                                  std::to_string(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status)) + ")");
+        return Error(
+            ErrorKind::InvalidInput,
+            "the password command failed (exit status " +
+                std::to_string(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status)) +
+                ")");
     return checked(PERDURE_TRY(std::move(text)), "that the password command printed");
 }
 
@@ -85,7 +89,8 @@ Result<Passphrase> from_terminal(int terminal, const std::string& prompt) {
     std::string text;
     char c = 0;
     ssize_t got = 0;
-    while ((got = ::read(terminal, &c, 1)) == 1 && c != '\n' && text.size() < kMaxPassword) text.push_back(c);
+    while ((got = ::read(terminal, &c, 1)) == 1 && c != '\n' && text.size() < kMaxPassword)
+        text.push_back(c);
     ::tcsetattr(terminal, TCSAFLUSH, &before);
     ::dprintf(terminal, "\n");
     if (got < 0) return system_error(errno, "asking for the password");
@@ -99,19 +104,24 @@ bool has_password(const PasswordSource& source) {
            (source.read_environment && std::getenv(source.environment.c_str()) != nullptr);
 }
 
-Result<Passphrase> read_password(const PasswordSource& source, const std::string& prompt, bool confirm) {
+Result<Passphrase> read_password(const PasswordSource& source, const std::string& prompt,
+                                 bool confirm) {
     if (!source.file.empty()) return from_file(source.file);
     if (!source.command.empty()) return from_command(source.command);
     if (source.read_environment)
-        if (const char* value = std::getenv(source.environment.c_str())) return checked(value, "in " + source.environment);
+        if (const char* value = std::getenv(source.environment.c_str()))
+            return checked(value, "in " + source.environment);
     const Fd terminal(::open("/dev/tty", O_RDWR | O_CLOEXEC));
     if (!terminal)
         return Error(ErrorKind::Denied, "no password given, and no terminal to ask on")
-            .with_hint("use --password-file, --password-command, PERDURE_PASSWORD_FILE or PERDURE_PASSWORD_COMMAND");
+            .with_hint(
+                "use --password-file, --password-command, PERDURE_PASSWORD_FILE or "
+                "PERDURE_PASSWORD_COMMAND");
     Passphrase first = PERDURE_TRY(from_terminal(terminal.get(), prompt));
     if (confirm) {
         const Passphrase second = PERDURE_TRY(from_terminal(terminal.get(), prompt + ", again"));
-        if (as_text(first.reveal()) != as_text(second.reveal())) return Error(ErrorKind::InvalidInput, "the two passwords differ");
+        if (as_text(first.reveal()) != as_text(second.reveal()))
+            return Error(ErrorKind::InvalidInput, "the two passwords differ");
     }
     return first;
 }

@@ -1,4 +1,5 @@
-// Where secrets come from: a file, a command, the environment, or the terminal; never the command line itself.
+// Where secrets come from: a file, a command, the environment, or the terminal; never the command
+// line itself.
 #pragma once
 
 #include <optional>
@@ -10,15 +11,17 @@
 namespace perdure {
 
 struct PasswordSource {
-    std::string file;          // --password-file, PERDURE_PASSWORD_FILE
-    std::string command;       // --password-command, PERDURE_PASSWORD_COMMAND: run by /bin/sh, its first line
+    std::string file;  // --password-file, PERDURE_PASSWORD_FILE
+    std::string
+        command;  // --password-command, PERDURE_PASSWORD_COMMAND: run by /bin/sh, its first line
     std::string environment = "PERDURE_PASSWORD";
     bool read_environment = true;  // off for a *new* password
 };
 
 /// Whether a password can be had without asking.
 bool has_password(const PasswordSource&);
-/// Asks on the terminal if nothing else is given, twice with `confirm`. Denied if there is no terminal to ask on; InvalidInput for an empty one.
+/// Asks on the terminal if nothing else is given, twice with `confirm`. Denied if there is no
+/// terminal to ask on; InvalidInput for an empty one.
 Result<Passphrase> read_password(const PasswordSource&, const std::string& prompt, bool confirm);
 
 }  // namespace perdure

@@ -58,9 +58,11 @@ Result<WriterIdentity> read_writer_key(const std::string& path) {
     const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd) return system_error(errno, "opening the writer key " + path);
     struct stat status {};
-    if (::fstat(fd.get(), &status) != 0) return system_error(errno, "reading the writer key " + path);
+    if (::fstat(fd.get(), &status) != 0)
+        return system_error(errno, "reading the writer key " + path);
     if ((status.st_mode & 077) != 0)
-        return Error(ErrorKind::Denied, "the writer key " + path + " may be read by others").with_hint("chmod 600 " + path);
+        return Error(ErrorKind::Denied, "the writer key " + path + " may be read by others")
+            .with_hint("chmod 600 " + path);
     std::string text(static_cast<std::size_t>(std::min<off_t>(status.st_size, 1 << 20)), '\0');
     const ssize_t got = ::read(fd.get(), text.data(), text.size());
     if (got < 0) return system_error(errno, "reading the writer key " + path);
@@ -82,30 +84,36 @@ Result<void> write_writer_key(const std::string& path, const WriterIdentity& ide
 
 std::string identity_path(const RepositoryId& repository) {
     const std::string directory = environment("PERDURE_CONFIG_DIR");
-    return (directory.empty() ? home_below("XDG_CONFIG_HOME", ".config") + "/perdure" : directory) + "/writers/" + repository.hex() + ".key";
+    return (directory.empty() ? home_below("XDG_CONFIG_HOME", ".config") + "/perdure" : directory) +
+           "/writers/" + repository.hex() + ".key";
 }
 
 Result<std::optional<WriterIdentity>> load_identity(const Repository& repository) {
     const std::string path = identity_path(repository.id());
     auto identity = read_writer_key(path);
-    if (!identity && identity.error().kind() == ErrorKind::NotFound) return std::optional<WriterIdentity>();
+    if (!identity && identity.error().kind() == ErrorKind::NotFound)
+        return std::optional<WriterIdentity>();
     if (!identity) return std::move(identity).error();
-    if (identity->repository != repository.id() || repository.epoch().revocation_of(identity->enrolment) != nullptr)
+    if (identity->repository != repository.id() ||
+        repository.epoch().revocation_of(identity->enrolment) != nullptr)
         return std::optional<WriterIdentity>();
     return std::optional(std::move(*identity));
 }
 
-Result<WriterIdentity> enrol_this_machine(Repository& repository, const std::string& host, std::stop_token stop) {
+Result<WriterIdentity> enrol_this_machine(Repository& repository, const std::string& host,
+                                          std::stop_token stop) {
     const std::string path = identity_path(repository.id());
     std::error_code failed;
     const auto directory = std::filesystem::path(path).parent_path();
     std::filesystem::create_directories(directory, failed);
-    if (failed) return Error(ErrorKind::Io, "making " + directory.string() + ": " + failed.message());
+    if (failed)
+        return Error(ErrorKind::Io, "making " + directory.string() + ": " + failed.message());
     ::chmod(directory.c_str(), 0700);
     Certificate certificate;
     certificate.name = host;
     WriterIdentity identity = PERDURE_TRY(repository.enrol(certificate, stop));
-    // A lost or revoked identity is replaced by a new writer; the old one stays enrolled until it is retired.
+    // A lost or revoked identity is replaced by a new writer; the old one stays enrolled until it
+    // is retired.
     ::unlink(path.c_str());
     PERDURE_TRY(write_writer_key(path, identity));
     return identity;

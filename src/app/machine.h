@@ -16,8 +16,8 @@ std::string host_name();
 /// `explicit_directory`, or $PERDURE_CACHE_DIR, $XDG_CACHE_HOME/perdure, ~/.cache/perdure.
 std::string cache_directory(const std::string& explicit_directory);
 
-/// The cost of key slots that are made now: the default, or next to nothing if PERDURE_TEST_FAST_KDF is
-/// set, as tests of whole commands do.
+/// The cost of key slots that are made now: the default, or next to nothing if
+/// PERDURE_TEST_FAST_KDF is set, as tests of whole commands do.
 Argon2Cost cost_of_new_slots();
 
 /// Reads a writer's key file. Denied if others than its owner may read it.
@@ -25,7 +25,8 @@ Result<WriterIdentity> read_writer_key(const std::string& path);
 /// Writes one, 0600, never over an existing file; durable on return.
 Result<void> write_writer_key(const std::string& path, const WriterIdentity&);
 
-/// This machine's identity for a repository: $XDG_CONFIG_HOME/perdure/writers/<repository>.key (or ~/.config, or PERDURE_CONFIG_DIR).
+/// This machine's identity for a repository: $XDG_CONFIG_HOME/perdure/writers/<repository>.key (or
+/// ~/.config, or PERDURE_CONFIG_DIR).
 std::string identity_path(const RepositoryId&);
 /// Nothing if there is none that is enrolled and not revoked.
 Result<std::optional<WriterIdentity>> load_identity(const Repository&);

@@ -16,15 +16,17 @@ Result<std::string> directory_of(const std::string& location) {
     if (location.starts_with("file:")) return location.substr(5);
     for (const char* scheme : {"s3:", "sftp:", "rest:", "http:", "https:"})
         if (location.starts_with(scheme))
-            return Error(ErrorKind::Unsupported, location + ": this version keeps repositories in local directories only");
+            return Error(ErrorKind::Unsupported,
+                         location + ": this version keeps repositories in local directories only");
     return location;
 }
 
 /// Names that a repository, or an interrupted init, may have at its top.
 bool is_ours(const std::string& name) {
-    static constexpr std::string_view kNames[] = {"perdure", "epochs", "keys", "writers", "log", "points", "index", "packs", "hints",
-                                                  "merged", "gc", "fate", "closed", "ledger", "imports", "parity", "aside", "tmp", "reserve",
-                                                  "lost+found"};
+    static constexpr std::string_view kNames[] = {
+        "perdure", "epochs", "keys",   "writers", "log",     "points",    "index",
+        "packs",   "hints",  "merged", "gc",      "fate",    "closed",    "ledger",
+        "imports", "parity", "aside",  "tmp",     "reserve", "lost+found"};
     for (const auto ours : kNames)
         if (name == ours) return true;
     return false;
@@ -41,7 +43,8 @@ Result<std::unique_ptr<Store>> open_store(const std::string& location) {
     const std::string directory = PERDURE_TRY(directory_of(location));
     auto store = LocalStore::open(directory);
     if (!store && store.error().kind() == ErrorKind::NotFound)
-        return Error(ErrorKind::NoRepository, "there is no repository at " + directory + ": no such directory")
+        return Error(ErrorKind::NoRepository,
+                     "there is no repository at " + directory + ": no such directory")
             .with_hint("check the location, or make one with `perdure init`");
     return std::unique_ptr<Store>(PERDURE_TRY(std::move(store)));
 }
@@ -54,7 +57,8 @@ Result<std::unique_ptr<Store>> make_store(const std::string& location) {
             return Error(ErrorKind::InvalidInput, directory + ": is not a directory");
         for (const auto& entry : std::filesystem::directory_iterator(directory, failed))
             if (!is_ours(entry.path().filename()))
-                return Error(ErrorKind::InvalidInput, directory + ": is not empty (it holds \"" + entry.path().filename().string() + "\")")
+                return Error(ErrorKind::InvalidInput, directory + ": is not empty (it holds \"" +
+                                                          entry.path().filename().string() + "\")")
                     .with_hint("use an empty or a new directory");
     }
     return std::unique_ptr<Store>(PERDURE_TRY(LocalStore::initialize(directory)));

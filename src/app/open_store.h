@@ -9,7 +9,8 @@
 
 namespace perdure {
 
-/// `location`: a directory (or "file:" and a directory). Unsupported for locations this version has no store for.
+/// `location`: a directory (or "file:" and a directory). Unsupported for locations this version has
+/// no store for.
 Result<std::unique_ptr<Store>> open_store(const std::string& location);
 /// Also makes the directory. InvalidInput if something else than a repository lies there.
 Result<std::unique_ptr<Store>> make_store(const std::string& location);

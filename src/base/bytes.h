@@ -44,9 +44,7 @@ inline std::string_view as_text(ByteView bytes) {
 inline const unsigned char* as_uchar(const std::byte* bytes) {
     return reinterpret_cast<const unsigned char*>(bytes);
 }
-inline unsigned char* as_uchar(std::byte* bytes) {
-    return reinterpret_cast<unsigned char*>(bytes);
-}
+inline unsigned char* as_uchar(std::byte* bytes) { return reinterpret_cast<unsigned char*>(bytes); }
 inline void append(Buffer& buffer, ByteView bytes) {
     buffer.insert(buffer.end(), bytes.begin(), bytes.end());
 }

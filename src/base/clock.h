@@ -15,7 +15,7 @@ struct Time {
 class Clock {
 public:
     virtual ~Clock() = default;
-    virtual Time now() = 0;                         // wall clock; may jump
+    virtual Time now() = 0;                             // wall clock; may jump
     virtual std::uint64_t monotonic_nanoseconds() = 0;  // never goes back; for durations
 };
 

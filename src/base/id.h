@@ -40,9 +40,7 @@ public:
     bool is_zero() const { return *this == Id(); }
 
     /// The first eight bytes: a fingerprint, never proof of equality.
-    std::uint64_t fingerprint() const
-        requires(kSize >= 8)
-    {
+    std::uint64_t fingerprint() const requires(kSize >= 8) {
         return load_le<std::uint64_t>(bytes_.data());
     }
 

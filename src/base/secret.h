@@ -44,9 +44,7 @@ public:
     explicit Passphrase(std::string text) : text_(std::move(text)) {}
     Passphrase(const Passphrase&) = default;
     Passphrase& operator=(const Passphrase&) = default;
-    ~Passphrase() {
-        wipe({reinterpret_cast<std::byte*>(text_.data()), text_.size()});
-    }
+    ~Passphrase() { wipe({reinterpret_cast<std::byte*>(text_.data()), text_.size()}); }
 
     ByteView reveal() const { return as_bytes(text_); }
     bool empty() const { return text_.empty(); }

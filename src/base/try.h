@@ -6,10 +6,10 @@
 
 #include "base/result.h"
 
-#define PERDURE_TRY(...)                                                   \
-    __extension__({                                                        \
-        auto perdure_try_result = (__VA_ARGS__);                           \
-        if (!perdure_try_result) [[unlikely]]                              \
-            return std::move(perdure_try_result).error();                  \
-        std::move(perdure_try_result).value();                             \
+#define PERDURE_TRY(...)                                  \
+    __extension__({                                       \
+        auto perdure_try_result = (__VA_ARGS__);          \
+        if (!perdure_try_result) [[unlikely]]             \
+            return std::move(perdure_try_result).error(); \
+        std::move(perdure_try_result).value();            \
     })

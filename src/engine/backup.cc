@@ -35,7 +35,8 @@ Result<Compression> parse_compression(std::string_view text) {
         return c;
     }
     int level = 0;
-    for (char digit : text) level = digit >= '0' && digit <= '9' && level < 100 ? level * 10 + digit - '0' : 1000;
+    for (char digit : text)
+        level = digit >= '0' && digit <= '9' && level < 100 ? level * 10 + digit - '0' : 1000;
     if (text.empty() || level < kMinLevel || level > kMaxLevel)
         return Error(ErrorKind::InvalidInput, "\"" + std::string(text) + "\" is no compression")
             .with_hint("use auto, off, fast, default, max or a level from 1 to 12");
@@ -43,23 +44,28 @@ Result<Compression> parse_compression(std::string_view text) {
     return c;
 }
 
-SourceKey source_key_of(const Repository&, const DedupKeys& keys, std::string_view host, const std::vector<std::string>& roots) {
+SourceKey source_key_of(const Repository&, const DedupKeys& keys, std::string_view host,
+                        const std::vector<std::string>& roots) {
     Transcript text("perdure source v1");
     text.add(host);
-    for (const std::string& root : roots) text.add(root);
-    return *SourceKey::from_bytes(keyed_hash(keys.source, text.view()).view().first(SourceKey::size));
+    std::vector<std::string> sorted = roots;
+    std::sort(sorted.begin(), sorted.end());
+    for (const std::string& root : sorted) text.add(root);
+    return *SourceKey::from_bytes(
+        keyed_hash(keys.source, text.view()).view().first(SourceKey::size));
 }
 
 namespace {
 
-constexpr std::size_t kMaxBatches = 48;          // between walk and tree
+constexpr std::size_t kMaxBatches = 48;  // between walk and tree
 constexpr std::size_t kBatchItems = 512;
 constexpr std::uint64_t kBatchBytes = 4U << 20;  // of content to read
 constexpr std::size_t kQueuedJobs = 8;
 constexpr std::size_t kQueuedPacks = 1;
 constexpr int kPageLevel = 3;
 constexpr int kBusyLevel = 3;
-// Times finer than this may repeat although the content changed: kernel ticks of up to 10 ms, filesystems that store whole seconds or even pairs of them.
+// Times finer than this may repeat although the content changed: kernel ticks of up to 10 ms,
+// filesystems that store whole seconds or even pairs of them.
 constexpr std::int64_t kRacyTick = 20'000'000;
 constexpr std::int64_t kRacyCoarse = 2'000'000'000;
 
@@ -74,9 +80,14 @@ void mark_all(LivenessMarks& marks, PackNumber pack, const std::vector<std::uint
 
 class BackupRun {
 public:
-    BackupRun(const Repository& repository, const WriterIdentity& identity, const LocalCache& cache, std::vector<BackupRoot> roots,
-              const BackupOptions& options, Reporter& reporter)
-        : repository_(repository), identity_(identity), cache_(cache), roots_(std::move(roots)), options_(options), reporter_(reporter) {}
+    BackupRun(const Repository& repository, const WriterIdentity& identity, const LocalCache& cache,
+              std::vector<BackupRoot> roots, const BackupOptions& options, Reporter& reporter)
+        : repository_(repository),
+          identity_(identity),
+          cache_(cache),
+          roots_(std::move(roots)),
+          options_(options),
+          reporter_(reporter) {}
 
     Result<BackupResult> run(std::stop_token stop);
 
@@ -84,7 +95,8 @@ private:
     Result<void> prepare(std::stop_token stop);
     Result<void> open_session(std::stop_token stop);
     Result<void> back_up_root(BackupRoot& root, std::uint32_t number, std::stop_token stop);
-    Result<void> walk_root(BackupRoot& root, TreeCursor* previous, TreeWriter& tree, std::stop_token stop);
+    Result<void> walk_root(BackupRoot& root, TreeCursor* previous, TreeWriter& tree,
+                           std::stop_token stop);
 
     // ---- the merge with the previous tree
     Result<void> on_entry(WalkedEntry walked, TreeCursor* previous);
@@ -165,20 +177,26 @@ Result<void> BackupRun::prepare(std::stop_token stop) {
     LeafIndex::Limits limits;
     limits.fingerprint_mask = options_.fingerprint_mask;
     leaves_ = std::make_unique<LeafIndex>(
-        registry_, [this](const PackTable& table) { return load_manifest(repository_, table, {}); }, limits);
+        registry_, [this](const PackTable& table) { return load_manifest(repository_, table, {}); },
+        limits);
     PERDURE_TRY(open_session(stop));
-    previous_ = find_previous_tree(repository_, cache_, source_key_, identity_.enrolment, registry_, stop);
+    previous_ =
+        find_previous_tree(repository_, cache_, source_key_, identity_.enrolment, registry_, stop);
     result_.used_previous = previous_.has_value() && !options_.force;
     // What ended the numbers since: checkpoints of this source are continued by this run's ends.
-    const std::uint64_t since = previous_ && previous_->point.session.writer == identity_.enrolment ? number(previous_->point.session.session) : 0;
+    const std::uint64_t since = previous_ && previous_->point.session.writer == identity_.enrolment
+                                    ? number(previous_->point.session.session)
+                                    : 0;
     for (std::uint64_t n = number(session_->name().session); n-- > since + 1;) {
         const auto point = repository_.load_point({identity_.enrolment, SessionNumber{n}}, stop);
         if (!point || point->header.source_key != source_key_) continue;
         if (point->header.kind != EndKind::Checkpoint) break;
         superseded_ = {{point->session(), point->digest}};
-        const auto index = PERDURE_TRY(repository_.load_index(point->session(), point->header.index, stop));
+        const auto index =
+            PERDURE_TRY(repository_.load_index(point->session(), point->header.index, stop));
         if (index->liveness)
-            for (const auto& pack : index->liveness->packs) mark_all(carried_, registry_.number_of(pack.pack), pack.blocks);
+            for (const auto& pack : index->liveness->packs)
+                mark_all(carried_, registry_.number_of(pack.pack), pack.blocks);
         break;
     }
     return {};
@@ -190,7 +208,8 @@ Result<void> BackupRun::open_session(std::stop_token stop) {
     options.pack_size = repository_.store().properties().pack_size;
     session_ = PERDURE_TRY(WriteSession::begin(repository_, identity_, cache_, options, stop));
     checkpoint_at_bytes_ = reporter_.progress.bytes + options_.checkpoint_bytes;
-    checkpoint_at_ns_ = repository_.clock().monotonic_nanoseconds() + options_.checkpoint_seconds * 1'000'000'000;
+    checkpoint_at_ns_ =
+        repository_.clock().monotonic_nanoseconds() + options_.checkpoint_seconds * 1'000'000'000;
     may_reuse_.clear();
     return {};
 }
@@ -240,12 +259,15 @@ Result<BackupResult> BackupRun::run(std::stop_token stop) {
     tree_cache_ = std::make_unique<TreeCacheWriter>(cache_, source_key_, session_->name());
 
     Result<void> walked;
-    for (std::uint32_t i = 0; walked && i < roots_.size(); ++i) walked = back_up_root(roots_[i], i, group_->stop_token());
+    for (std::uint32_t i = 0; walked && i < roots_.size(); ++i)
+        walked = back_up_root(roots_[i], i, group_->stop_token());
     jobs_->close();
     Result<void> joined = group_->join();
-    if (!joined && !(walked.has_value() == false && joined.error().kind() == ErrorKind::Cancelled)) walked = std::move(joined);
+    if (!joined && !(walked.has_value() == false && joined.error().kind() == ErrorKind::Cancelled))
+        walked = std::move(joined);
     if (!walked && walked.error().kind() == ErrorKind::Cancelled && stop.stop_requested()) {
-        // Interrupted: what is stored so far is kept by a checkpoint, so that the next run uploads none of it again.
+        // Interrupted: what is stored so far is kept by a checkpoint, so that the next run uploads
+        // none of it again.
         PERDURE_TRY(checkpoint({}));
         result_.interrupted = true;
         result_.outcome = Outcome::Failed;
@@ -255,7 +277,8 @@ Result<BackupResult> BackupRun::run(std::stop_token stop) {
     }
     result_.statistics.bytes_read = shared_->bytes_read;
     result_.issues = std::move(issues_);
-    result_.seconds = static_cast<double>(repository_.clock().monotonic_nanoseconds() - begun) / 1e9;
+    result_.seconds =
+        static_cast<double>(repository_.clock().monotonic_nanoseconds() - begun) / 1e9;
     return std::move(result_);
 }
 
@@ -266,16 +289,20 @@ Result<void> BackupRun::back_up_root(BackupRoot& root, std::uint32_t number, std
     previous_entry_.reset();
     if (previous_ && !options_.force)
         if (const PreviousRoot* old = previous_->root(root.name)) {
-            cursor = std::make_unique<TreeCursor>(PageAddress{registry_.number_of(old->page.pack), old->page.slot}, registry_, previous_->load);
+            cursor = std::make_unique<TreeCursor>(
+                PageAddress{registry_.number_of(old->page.pack), old->page.slot}, registry_,
+                previous_->load);
             if (auto first = cursor->next())
                 previous_entry_ = std::move(*first);
             else
                 cursor.reset();
         }
-    TreeWriter tree(dedup_.boundary, registry_, [this](ByteView raw) { return store_page(raw); }, live_);
+    TreeWriter tree(
+        dedup_.boundary, registry_, [this](ByteView raw) { return store_page(raw); }, live_);
     PERDURE_TRY(walk_root(root, cursor.get(), tree, stop));
     if (result_.statistics.entries == before.entries)
-        return Error(ErrorKind::Io, root.name + ": nothing of it could be read").with_hint("see the issues above");
+        return Error(ErrorKind::Io, root.name + ": nothing of it could be read")
+            .with_hint("see the issues above");
     const PageAddress page = PERDURE_TRY(tree.finish());
     Root recorded;
     recorded.name = root.name;
@@ -291,7 +318,8 @@ Result<void> BackupRun::back_up_root(BackupRoot& root, std::uint32_t number, std
     return {};
 }
 
-Result<void> BackupRun::walk_root(BackupRoot& root, TreeCursor* previous, TreeWriter& tree, std::stop_token stop) {
+Result<void> BackupRun::walk_root(BackupRoot& root, TreeCursor* previous, TreeWriter& tree,
+                                  std::stop_token stop) {
     const auto walk = root.source->walk();
     const auto fresh_batch = [&] {
         batch_ = std::make_shared<BackupBatch>();
@@ -322,7 +350,8 @@ Result<void> BackupRun::walk_root(BackupRoot& root, TreeCursor* previous, TreeWr
 // ------------------------------------------------------------------------------------ the merge
 
 std::uint64_t BackupRun::device_ordinal(std::uint64_t device) {
-    // Device numbers change between boots; their order of appearance in the walk does not, and hard links need no more.
+    // Device numbers change between boots; their order of appearance in the walk does not, and hard
+    // links need no more.
     if (!devices_.empty() && devices_.back() == device) return devices_.size() - 1;
     const auto at = std::find(devices_.begin(), devices_.end(), device);
     if (at != devices_.end()) return static_cast<std::uint64_t>(at - devices_.begin());
@@ -337,10 +366,12 @@ bool BackupRun::carries(const TreeEntry& old) {
         if (known < 0) known = session_->may_reuse(registry_.pack_of(pack)) ? 1 : 0;
         return known == 1;
     };
-    return std::all_of(old.recipe.begin(), old.recipe.end(), [&](const Run& run) { return run.is_hole() || reusable(run.pack); });
+    return std::all_of(old.recipe.begin(), old.recipe.end(),
+                       [&](const Run& run) { return run.is_hole() || reusable(run.pack); });
 }
 
-Result<bool> BackupRun::take_unchanged(const WalkedEntry& walked, TreeCursor* previous, BackupItem& item) {
+Result<bool> BackupRun::take_unchanged(const WalkedEntry& walked, TreeCursor* previous,
+                                       BackupItem& item) {
     const Entry& now = walked.entry;
     while (previous_entry_ && path_less(previous_entry_->entry.path, now.path)) {
         auto next = previous->next();
@@ -353,10 +384,14 @@ Result<bool> BackupRun::take_unchanged(const WalkedEntry& walked, TreeCursor* pr
     if (!previous_entry_ || previous_entry_->entry.path != now.path) return false;
     TreeEntry& old = *previous_entry_;
     const Entry& was = old.entry;
-    const bool same = was.type == now.type && was.mtime_ns == now.mtime_ns && was.ctime_ns == now.ctime_ns && was.inode == now.inode &&
-                      was.mode == now.mode && was.uid == now.uid && was.gid == now.gid && was.links == now.links &&
+    const bool same = was.type == now.type && was.mtime_ns == now.mtime_ns &&
+                      was.ctime_ns == now.ctime_ns && was.inode == now.inode &&
+                      was.mode == now.mode && was.uid == now.uid && was.gid == now.gid &&
+                      was.links == now.links &&
                       (now.type != EntryType::File || was.size == now.size);
-    if (!same || is_racy(now.ctime_ns, previous_->started_ns) || is_racy(now.mtime_ns, previous_->started_ns)) return false;
+    if (!same || is_racy(now.ctime_ns, previous_->started_ns) ||
+        is_racy(now.mtime_ns, previous_->started_ns))
+        return false;
     if (!previous->complete(old) || !carries(old)) return false;
     item.tree = std::move(old);
     item.tree.entry.user = now.user;
@@ -366,9 +401,16 @@ Result<bool> BackupRun::take_unchanged(const WalkedEntry& walked, TreeCursor* pr
 }
 
 Result<void> BackupRun::on_entry(WalkedEntry walked, TreeCursor* previous) {
+    if (walked.entry.path.size() > kMaxPath) {
+        ++result_.statistics.failed;
+        note_issue({IssueKind::Unsupported, walked.entry.path.substr(0, 256) + "...",
+                    "its path is longer than 65535 bytes; not stored"});
+        return {};
+    }
     BackupItem item;
     item.device = walked.entry.device;
-    const bool unchanged = previous != nullptr && PERDURE_TRY(take_unchanged(walked, previous, item));
+    const bool unchanged =
+        previous != nullptr && PERDURE_TRY(take_unchanged(walked, previous, item));
     if (unchanged) {
         if (walked.entry.type == EntryType::File) {
             reporter_.progress.bytes += walked.entry.size;
@@ -386,8 +428,10 @@ Result<void> BackupRun::on_entry(WalkedEntry walked, TreeCursor* previous) {
 
 // ------------------------------------------------------------------------------------ batches
 
-void BackupRun::push_job(std::shared_ptr<BackupBatch> batch, std::int32_t item, std::uint32_t segment) {
-    // A queue that was closed by a failing worker drops the job; the run ends with that worker's error.
+void BackupRun::push_job(std::shared_ptr<BackupBatch> batch, std::int32_t item,
+                         std::uint32_t segment) {
+    // A queue that was closed by a failing worker drops the job; the run ends with that worker's
+    // error.
     if (!jobs_->push({batch, item, segment})) batch->finish_job(false);
 }
 
@@ -414,7 +458,8 @@ Result<void> BackupRun::end_batch(TreeWriter& tree, std::stop_token stop) {
     const auto batch = batch_;
     in_order_.push_back(batch);
     for (std::size_t i = 0; i < batch->items.size(); ++i)
-        for (std::uint32_t s = 0; s < batch->items[i].segments.size(); ++s) push_job(batch, static_cast<std::int32_t>(i), s);
+        for (std::uint32_t s = 0; s < batch->items[i].segments.size(); ++s)
+            push_job(batch, static_cast<std::int32_t>(i), s);
     if (small) push_job(batch, -1, 0);
     return drain(tree, kMaxBatches);
 }
@@ -435,7 +480,8 @@ Result<void> BackupRun::drain(TreeWriter& tree, std::size_t leave) {
 
 Result<void> BackupRun::join_segments(BackupBatch& batch, std::size_t at) {
     BackupItem& item = batch.items[at];
-    const bool complete = std::all_of(item.segment_lengths.begin(), item.segment_lengths.end(), [](std::uint64_t l) { return l > 0; });
+    const bool complete = std::all_of(item.segment_lengths.begin(), item.segment_lengths.end(),
+                                      [](std::uint64_t l) { return l > 0; });
     if (complete) {
         for (const Recipe& segment : item.segments)
             for (const Run& run : segment) append_run(item.tree.recipe, run);
@@ -477,9 +523,11 @@ Result<void> BackupRun::into_tree(BackupBatch& batch, TreeWriter& tree) {
 void BackupRun::note_issue(Issue issue) {
     ++reporter_.progress.issues;
     reporter_.issue(issue);
-    constexpr std::size_t kMostRecorded = 10000;  // the count is exact; the point lists the first ones
+    constexpr std::size_t kMostRecorded =
+        10000;  // the count is exact; the point lists the first ones
     if (body_.issues.size() < kMostRecorded)
-        body_.issues.push_back({static_cast<std::uint8_t>(issue.kind), root_number_, issue.path, issue.text});
+        body_.issues.push_back(
+            {static_cast<std::uint8_t>(issue.kind), root_number_, issue.path, issue.text});
     issues_.push_back(std::move(issue));
 }
 
@@ -491,7 +539,8 @@ Result<PageAddress> BackupRun::store_page(ByteView raw) {
         leaves_loaded_ = true;
     }
     auto place = leaves_->find(id);
-    // A page is a block of its own: a leaf of other content that happens to be equal would lie somewhere inside a block.
+    // A page is a block of its own: a leaf of other content that happens to be equal would lie
+    // somewhere inside a block.
     if (place && (place->offset != 0 || place->length != raw.size())) place.reset();
     if (!place) place = PERDURE_TRY(pages_->add_alone(id, raw));
     const BirthAddress address = registry_.address(place->pack, place->slot);
@@ -527,7 +576,9 @@ PointHeader BackupRun::header_of(EndKind kind) const {
 }
 
 Result<void> BackupRun::maybe_checkpoint(TreeWriter& tree, std::stop_token stop) {
-    if (reporter_.progress.bytes < checkpoint_at_bytes_ && repository_.clock().monotonic_nanoseconds() < checkpoint_at_ns_) return {};
+    if (reporter_.progress.bytes < checkpoint_at_bytes_ &&
+        repository_.clock().monotonic_nanoseconds() < checkpoint_at_ns_)
+        return {};
     PERDURE_TRY(drain(tree, 0));
     PERDURE_TRY(checkpoint(stop));
     past_sessions_.push_back(std::move(session_));
@@ -539,13 +590,15 @@ Result<void> BackupRun::maybe_checkpoint(TreeWriter& tree, std::stop_token stop)
 
 Result<void> BackupRun::checkpoint(std::stop_token stop) {
     PERDURE_TRY(flush_packs());
-    // Everything this session stored, referenced or not: what the workers were ahead of the tree with is kept too.
+    // Everything this session stored, referenced or not: what the workers were ahead of the tree
+    // with is kept too.
     const PointHeader header = header_of(EndKind::Checkpoint);
     LivenessMarks marks = live_;
     for (std::size_t i = 0; i < carried_.bitmaps().size(); ++i)
         mark_all(marks, PackNumber{static_cast<std::uint32_t>(i)}, carried_.bitmaps()[i]);
     session_->mark_published(marks, registry_);
-    const Committed done = PERDURE_TRY(session_->commit(header, std::nullopt, summarize(marks, registry_), stop));
+    const Committed done =
+        PERDURE_TRY(session_->commit(header, std::nullopt, summarize(marks, registry_), stop));
     superseded_ = {{done.session, done.point}};
     return {};
 }
@@ -558,21 +611,27 @@ Result<void> BackupRun::commit(std::stop_token stop) {
     body_.command = options_.command;
     PointHeader header = header_of(roots_.front().kind);
     header.statistics.bytes_new = s.bytes_new;
-    const Committed done = PERDURE_TRY(session_->commit(header, body_, summarize(live_, registry_), stop));
+    const Committed done =
+        PERDURE_TRY(session_->commit(header, body_, summarize(live_, registry_), stop));
     header.session = done.session;
     result_.point = Point{header, done.point, false, false, header.tags};
     result_.outcome = issues_.empty() ? Outcome::Success : Outcome::Partial;
     std::vector<PreviousRoot> roots;
     for (const Root& root : body_.roots) roots.push_back({root.name, root.page});
-    if (header.kind == EndKind::Files) tree_cache_->finish({done.session, done.point}, started_ns_, roots);
+    if (header.kind == EndKind::Files)
+        tree_cache_->finish({done.session, done.point}, started_ns_, roots);
     return {};
 }
 
 }  // namespace
 
-Result<BackupResult> run_backup(const Repository& repository, const WriterIdentity& identity, const LocalCache& cache, std::vector<BackupRoot> roots,
-                                const BackupOptions& options, Reporter& reporter, std::stop_token stop) {
-    if (roots.empty()) return Error(ErrorKind::InvalidInput, "nothing to back up").with_hint("name at least one path");
+Result<BackupResult> run_backup(const Repository& repository, const WriterIdentity& identity,
+                                const LocalCache& cache, std::vector<BackupRoot> roots,
+                                const BackupOptions& options, Reporter& reporter,
+                                std::stop_token stop) {
+    if (roots.empty())
+        return Error(ErrorKind::InvalidInput, "nothing to back up")
+            .with_hint("name at least one path");
     return BackupRun(repository, identity, cache, std::move(roots), options, reporter).run(stop);
 }
 

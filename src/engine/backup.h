@@ -1,7 +1,9 @@
 // A backup: one or more roots become one recovery point.
 //
-// One thread walks, compares with the previous tree and writes tree pages in path order; workers read, cut, hash, compress and seal. Batches of entries stay in walk order from end
-// to end, so that the tree is canonical and blocks hold neighbours. Memory: see kMaxBatches and PackUploader; about 120 MiB with two workers.
+// One thread walks, compares with the previous tree and writes tree pages in path order; workers
+// read, cut, hash, compress and seal. Batches of entries stay in walk order from end to end, so
+// that the tree is canonical and blocks hold neighbours. Memory: see kMaxBatches and PackUploader;
+// about 120 MiB with two workers.
 #pragma once
 
 #include <memory>
@@ -53,14 +55,17 @@ struct BackupResult {
     Statistics statistics;
     std::vector<Issue> issues;
     bool used_previous = false;
-    bool interrupted = false;    // ended in a checkpoint
+    bool interrupted = false;  // ended in a checkpoint
     double seconds = 0;
 };
 
 /// Cancelled if interrupted before anything could be kept; Timeout means UNKNOWN.
-Result<BackupResult> run_backup(const Repository&, const WriterIdentity&, const LocalCache&, std::vector<BackupRoot>, const BackupOptions&, Reporter&, std::stop_token);
+Result<BackupResult> run_backup(const Repository&, const WriterIdentity&, const LocalCache&,
+                                std::vector<BackupRoot>, const BackupOptions&, Reporter&,
+                                std::stop_token);
 
 /// Groups the points of one source: a keyed hash of host and root names.
-SourceKey source_key_of(const Repository&, const DedupKeys&, std::string_view host, const std::vector<std::string>& roots);
+SourceKey source_key_of(const Repository&, const DedupKeys&, std::string_view host,
+                        const std::vector<std::string>& roots);
 
 }  // namespace perdure

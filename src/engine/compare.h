@@ -15,7 +15,9 @@ struct Difference {
     std::string text;
 };
 
-/// What of the point's tree at `from` is missing or different in `tree` (whose root stands for `from`). What the tree has beyond it is not looked at.
-Result<std::vector<Difference>> compare_with_source(PointReader&, const PointPath& from, FileSource& tree, std::stop_token);
+/// What of the point's tree at `from` is missing or different in `tree` (whose root stands for
+/// `from`). What the tree has beyond it is not looked at.
+Result<std::vector<Difference>> compare_with_source(PointReader&, const PointPath& from,
+                                                    FileSource& tree, std::stop_token);
 
 }  // namespace perdure

@@ -8,15 +8,18 @@ namespace perdure {
 
 namespace {
 
-constexpr std::size_t kSpan = 1U << 20;          // one read; scan, hash and compress stay inside the L2 cache
-constexpr std::size_t kOpenAtOnce = 64;          // files opened and read ahead together: hides the disk's latency on cold trees
+constexpr std::size_t kSpan =
+    1U << 20;  // one read; scan, hash and compress stay inside the L2 cache
+constexpr std::size_t kOpenAtOnce =
+    64;  // files opened and read ahead together: hides the disk's latency on cold trees
 constexpr std::uint64_t kReadAhead = 1U << 20;
 
 Issue issue_of(const BackupItem& item, IssueKind kind, std::string text) {
     return {kind, item.walked.entry.path, std::move(text)};
 }
 
-/// The data stretches of a file: one, unless it has holes. An error means the holes are unknown, which costs space only.
+/// The data stretches of a file: one, unless it has holes. An error means the holes are unknown,
+/// which costs space only.
 std::vector<DataExtent> extents_of(OpenFile& file, std::uint64_t size) {
     if (file.may_be_sparse())
         if (auto extents = file.data_extents()) return std::move(*extents);
@@ -25,7 +28,8 @@ std::vector<DataExtent> extents_of(OpenFile& file, std::uint64_t size) {
 
 }  // namespace
 
-FileWorker::FileWorker(WorkerShared& shared, PackRegistry& registry, PackUploader& uploader, const PackStream::Options& options)
+FileWorker::FileWorker(WorkerShared& shared, PackRegistry& registry, PackUploader& uploader,
+                       const PackStream::Options& options)
     : shared_(shared), stream_(registry, shared.leaves, uploader, options) {
     buffer_.resize(kSpan + shared.chunker.profile().max_size());
 }
@@ -46,7 +50,8 @@ Result<void> FileWorker::dispatch(const BackupJob& job, std::stop_token stop) {
 Result<void> FileWorker::run_small(BackupBatch& batch, std::stop_token stop) {
     std::vector<std::pair<BackupItem*, std::unique_ptr<OpenFile>>> opened;
     const auto read_opened = [&]() -> Result<void> {
-        for (auto& [item, file] : opened) PERDURE_TRY(capture(*batch.source, *item, std::move(file), stop));
+        for (auto& [item, file] : opened)
+            PERDURE_TRY(capture(*batch.source, *item, std::move(file), stop));
         opened.clear();
         return {};
     };
@@ -70,7 +75,8 @@ Result<void> FileWorker::run_small(BackupBatch& batch, std::stop_token stop) {
     return read_opened();
 }
 
-Result<void> FileWorker::capture(FileSource& source, BackupItem& item, std::unique_ptr<OpenFile> file, std::stop_token stop) {
+Result<void> FileWorker::capture(FileSource& source, BackupItem& item,
+                                 std::unique_ptr<OpenFile> file, std::stop_token stop) {
     for (Issue& issue : source.read_details(item.walked, file.get())) {
         if (issue.kind == IssueKind::Vanished) item.state = BackupItem::State::Failed;
         item.issues.push_back(std::move(issue));
@@ -84,16 +90,20 @@ Result<void> FileWorker::capture(FileSource& source, BackupItem& item, std::uniq
         const auto extents = extents_of(*file, size);
         for (std::size_t i = 0; i <= extents.size(); ++i) {
             const bool tail = i == extents.size();
-            // What lies behind the last extent was a hole when it was mapped; a file that grew since is read on by the last stretch.
+            // What lies behind the last extent was a hole when it was mapped; a file that grew
+            // since is read on by the last stretch.
             const std::uint64_t start = tail ? std::max(at, size) : extents[i].offset;
             if (start > at) append_run(recipe, Run::hole(start - at));
             at = std::max(at, start);
             if (tail) break;
-            const bool to_end = i + 1 == extents.size() && extents[i].offset + extents[i].length >= size;
-            const ReadOutcome outcome = PERDURE_TRY(read_stretch(*file, at, to_end ? ~std::uint64_t{0} : extents[i].length, recipe, stop));
+            const bool to_end =
+                i + 1 == extents.size() && extents[i].offset + extents[i].length >= size;
+            const ReadOutcome outcome = PERDURE_TRY(read_stretch(
+                *file, at, to_end ? ~std::uint64_t{0} : extents[i].length, recipe, stop));
             at += outcome.read;
             if (outcome.failed) {
-                item.issues.push_back(issue_of(item, IssueKind::Unreadable, outcome.failed->describe()));
+                item.issues.push_back(
+                    issue_of(item, IssueKind::Unreadable, outcome.failed->describe()));
                 item.state = BackupItem::State::Failed;
                 return {};
             }
@@ -102,7 +112,8 @@ Result<void> FileWorker::capture(FileSource& source, BackupItem& item, std::uniq
         entry.size = length_of(recipe);
         const auto changed = file->changed_since_open();
         if (!changed || *changed)
-            item.issues.push_back(issue_of(item, IssueKind::Changed, "changed while it was read; what was read is stored"));
+            item.issues.push_back(issue_of(item, IssueKind::Changed,
+                                           "changed while it was read; what was read is stored"));
         ++shared_.reporter.progress.files;
     }
     item.tree.entry = std::move(entry);
@@ -118,16 +129,20 @@ Result<void> FileWorker::run_whole(BackupBatch& batch, BackupItem& item, std::st
         item.state = BackupItem::State::Failed;
         return {};
     }
-    return capture(*batch.source, item, std::move(std::get<std::unique_ptr<OpenFile>>(result)), stop);
+    return capture(*batch.source, item, std::move(std::get<std::unique_ptr<OpenFile>>(result)),
+                   stop);
 }
 
-Result<void> FileWorker::run_segment(BackupBatch& batch, BackupItem& item, std::uint32_t segment, std::stop_token stop) {
+Result<void> FileWorker::run_segment(BackupBatch& batch, BackupItem& item, std::uint32_t segment,
+                                     std::stop_token stop) {
     if (stop.stop_requested()) return Error(ErrorKind::Cancelled, "interrupted");
     const std::uint64_t start = segment * kSegmentSize;
     const std::uint64_t size = item.walked.entry.size;
-    WalkedEntry walked = item.walked;  // segments run at the same time; open() refreshes its own copy
+    WalkedEntry walked =
+        item.walked;  // segments run at the same time; open() refreshes its own copy
     auto result = batch.source->open(walked);
-    if (std::holds_alternative<Issue>(result)) return {};  // segment stays short; the batch's end sees it
+    if (std::holds_alternative<Issue>(result))
+        return {};  // segment stays short; the batch's end sees it
     auto file = std::move(std::get<std::unique_ptr<OpenFile>>(result));
     if (walked.entry.mtime_ns != item.walked.entry.mtime_ns || walked.entry.size != size) return {};
     const std::uint64_t end = std::min(size, start + kSegmentSize);
@@ -154,15 +169,18 @@ Result<void> FileWorker::run_segment(BackupBatch& batch, BackupItem& item, std::
     return {};
 }
 
-Result<FileWorker::ReadOutcome> FileWorker::read_stretch(OpenFile& file, std::uint64_t offset, std::uint64_t length, Recipe& recipe,
+Result<FileWorker::ReadOutcome> FileWorker::read_stretch(OpenFile& file, std::uint64_t offset,
+                                                         std::uint64_t length, Recipe& recipe,
                                                          std::stop_token stop) {
     ReadOutcome outcome;
     std::size_t held = 0;
     bool last = false;
     while (!last) {
         if (stop.stop_requested()) return Error(ErrorKind::Cancelled, "interrupted");
-        const std::size_t want = static_cast<std::size_t>(std::min<std::uint64_t>(kSpan, length - outcome.read));
-        const auto got = file.read(offset + outcome.read, MutableByteView(buffer_).subspan(held, want));
+        const std::size_t want =
+            static_cast<std::size_t>(std::min<std::uint64_t>(kSpan, length - outcome.read));
+        const auto got =
+            file.read(offset + outcome.read, MutableByteView(buffer_).subspan(held, want));
         if (!got) {
             outcome.failed = got.error();
             return outcome;

@@ -1,4 +1,5 @@
-// What one worker thread does with changed files: open, read, cut, hash, look up, and hand new leaves to its pack stream.
+// What one worker thread does with changed files: open, read, cut, hash, look up, and hand new
+// leaves to its pack stream.
 #pragma once
 
 #include <atomic>
@@ -20,7 +21,7 @@ namespace perdure {
 struct BackupItem {
     enum class State : std::uint8_t { Captured, Unchanged, Failed };
     TreeEntry tree;
-    WalkedEntry walked;   // until captured
+    WalkedEntry walked;        // until captured
     std::uint64_t device = 0;  // as the walk saw it
     bool needs_capture = false;
     State state = State::Captured;
@@ -29,13 +30,15 @@ struct BackupItem {
     std::vector<std::uint64_t> segment_lengths;
 };
 
-/// Entries that follow each other in the walk. `open_jobs` goes to 0 when its entries can go into the tree.
+/// Entries that follow each other in the walk. `open_jobs` goes to 0 when its entries can go into
+/// the tree.
 struct BackupBatch {
     FileSource* source = nullptr;
     std::vector<BackupItem> items;
     std::uint64_t bytes = 0;
     std::atomic<std::uint32_t> open_jobs{0};
-    std::atomic<bool> aborted{false};  // a job failed or was dropped: its entries are not what they seem
+    std::atomic<bool> aborted{
+        false};  // a job failed or was dropped: its entries are not what they seem
 
     void finish_job(bool good) {
         if (!good) aborted = true;
@@ -47,12 +50,13 @@ struct BackupBatch {
 /// A large file is read in segments of this size by whoever is free; a cut is forced between them.
 constexpr std::uint64_t kSegmentSize = 64U << 20;
 
-/// The segment of a job that reads a file from start to end after all: it changed under its segments.
+/// The segment of a job that reads a file from start to end after all: it changed under its
+/// segments.
 constexpr std::uint32_t kWholeFile = 0xffffffff;
 
 struct BackupJob {
     std::shared_ptr<BackupBatch> batch;
-    std::int32_t item = -1;    // -1: all small items of the batch
+    std::int32_t item = -1;  // -1: all small items of the batch
     std::uint32_t segment = 0;
 };
 
@@ -70,7 +74,8 @@ public:
     FileWorker(const FileWorker&) = delete;
     FileWorker& operator=(const FileWorker&) = delete;
 
-    /// Repository errors only; trouble with entries becomes their issues. Counts the job down, done or not.
+    /// Repository errors only; trouble with entries becomes their issues. Counts the job down, done
+    /// or not.
     Result<void> run(const BackupJob&, std::stop_token);
     PackStream& stream() { return stream_; }
 
@@ -80,12 +85,14 @@ private:
     Result<void> capture(FileSource&, BackupItem&, std::unique_ptr<OpenFile>, std::stop_token);
     Result<void> run_whole(BackupBatch&, BackupItem&, std::stop_token stop);
     Result<void> run_segment(BackupBatch&, BackupItem&, std::uint32_t segment, std::stop_token);
-    /// Reads [offset, offset + length) or to the end of the file; `read` becomes what there was. The issue, if reading failed.
+    /// Reads [offset, offset + length) or to the end of the file; `read` becomes what there was.
+    /// The issue, if reading failed.
     struct ReadOutcome {
         std::uint64_t read = 0;
         std::optional<Error> failed;  // of the source
     };
-    Result<ReadOutcome> read_stretch(OpenFile&, std::uint64_t offset, std::uint64_t length, Recipe&, std::stop_token);
+    Result<ReadOutcome> read_stretch(OpenFile&, std::uint64_t offset, std::uint64_t length, Recipe&,
+                                     std::stop_token);
     Result<void> store_leaf(ByteView content, Recipe&);
 
     WorkerShared& shared_;
@@ -97,7 +104,8 @@ private:
 
 /// Whether an item's content is read in segments by separate jobs.
 inline bool is_segmented(const BackupItem& item) {
-    return item.needs_capture && item.walked.entry.type == EntryType::File && item.walked.entry.size > kSegmentSize;
+    return item.needs_capture && item.walked.entry.type == EntryType::File &&
+           item.walked.entry.size > kSegmentSize;
 }
 
 }  // namespace perdure

@@ -19,14 +19,17 @@ void PackUploader::run(std::stop_token stop) {
         const bool failed = pending_.with([](const Pending& p) { return p.error.has_value(); });
         Result<void> published;
         if (!failed && !stop.stop_requested()) {
-            std::vector<std::uint64_t> fingerprints = leaves_.fingerprints_of(upload->pack.table.pack);
+            std::vector<std::uint64_t> fingerprints =
+                leaves_.fingerprints_of(upload->pack.table.pack);
             published = upload->session->publish(upload->pack, std::move(fingerprints), stop);
             if (published) {
                 bytes_ += upload->pack.table.size;
                 leaves_.close_pack(upload->pack.table);
             }
         }
-        buffers_.with([&](std::vector<Buffer>& buffers) { buffers.push_back(std::move(upload->pack.bytes)); });
+        buffers_.with([&](std::vector<Buffer>& buffers) {
+            buffers.push_back(std::move(upload->pack.bytes));
+        });
         pending_.change([&](Pending& p) {
             --p.count;
             if (!published && !p.error) p.error = std::move(published).error();
@@ -60,7 +63,8 @@ Buffer PackUploader::take_buffer() {
     });
 }
 
-PackStream::PackStream(PackRegistry& registry, LeafIndex& leaves, PackUploader& uploader, const Options& options)
+PackStream::PackStream(PackRegistry& registry, LeafIndex& leaves, PackUploader& uploader,
+                       const Options& options)
     : registry_(registry), leaves_(leaves), uploader_(uploader), options_(options) {}
 
 void PackStream::attach(WriteSession& session) {
@@ -73,7 +77,8 @@ void PackStream::attach(WriteSession& session) {
 Result<void> PackStream::begin_block() {
     if (pack_ && pack_->full()) PERDURE_TRY(end_pack());
     if (!pack_) {
-        pack_ = std::make_unique<PackBuilder>(session_->context(), options_.kind, session_->new_pack_id(), uploader_.take_buffer());
+        pack_ = std::make_unique<PackBuilder>(session_->context(), options_.kind,
+                                              session_->new_pack_id(), uploader_.take_buffer());
         pack_number_ = registry_.number_of(pack_->pack());
         leaves_.open_pack(pack_number_);
     }
@@ -83,7 +88,8 @@ Result<void> PackStream::begin_block() {
 Result<LeafPlace> PackStream::add(const LeafId& id, ByteView content) {
     if (block_.size() + content.size() > options_.block_size) PERDURE_TRY(end_block());
     if (block_.empty()) PERDURE_TRY(begin_block());
-    const LeafPlace place{pack_number_, pack_->next_slot(), static_cast<std::uint32_t>(block_.size()),
+    const LeafPlace place{pack_number_, pack_->next_slot(),
+                          static_cast<std::uint32_t>(block_.size()),
                           static_cast<std::uint32_t>(content.size())};
     append(block_, content);
     block_leaves_.push_back({id, place.length});
@@ -104,7 +110,8 @@ Result<void> PackStream::end_block() {
     SealPolicy policy = options_.seal;
     if (uploader_.is_busy()) policy.level = std::max(policy.level, options_.busy_level);
     policy.verify = options_.verify_one_in <= 1 || blocks_ % options_.verify_one_in == 0;
-    const SealedBlock sealed = PERDURE_TRY(pack_->add(block_, block_leaves_, *sealer_, *hasher_, policy));
+    const SealedBlock sealed =
+        PERDURE_TRY(pack_->add(block_, block_leaves_, *sealer_, *hasher_, policy));
     if (sealed.compression_fault) ++compression_faults_;
     ++blocks_;
     block_.clear();

@@ -1,6 +1,7 @@
 // From leaves to packs: one stream of blocks, filled by one thread at a time.
 //
-// A leaf's birth address is known the moment it is added, before its block is sealed: the open pack's id and next slot are fixed when a block is begun.
+// A leaf's birth address is known the moment it is added, before its block is sealed: the open
+// pack's id and next slot are fixed when a block is begun.
 #pragma once
 
 #include <memory>
@@ -15,7 +16,8 @@
 
 namespace perdure {
 
-/// Publishes finished packs on a thread of its own, so that sealing and the disk's fsync overlap. Memory: capacity + 1 packs.
+/// Publishes finished packs on a thread of its own, so that sealing and the disk's fsync overlap.
+/// Memory: capacity + 1 packs.
 class PackUploader {
 public:
     PackUploader(LeafIndex& leaves, std::size_t capacity);
@@ -27,7 +29,9 @@ public:
     Result<void> drain();
     /// A buffer to build the next pack in: recycled, since fresh memory is slow to touch.
     Buffer take_buffer();
-    bool is_busy() const { return pending_.with([](const Pending& p) { return p.count > 1; }); }
+    bool is_busy() const {
+        return pending_.with([](const Pending& p) { return p.count > 1; });
+    }
     std::uint64_t bytes() const { return bytes_; }
 
 private:
@@ -55,7 +59,8 @@ public:
         PackKind kind = PackKind::Data;
         std::uint32_t block_size = kMaxBlockRaw;
         SealPolicy seal;
-        int busy_level = 1;  // while packs queue for the store: a smaller repository then costs no time
+        int busy_level =
+            1;  // while packs queue for the store: a smaller repository then costs no time
         std::uint32_t verify_one_in = 1;  // blocks opened again after sealing: 1 is all
     };
     PackStream(PackRegistry&, LeafIndex&, PackUploader&, const Options&);

@@ -6,10 +6,16 @@
 
 namespace perdure {
 
-PointReader::PointReader(const Repository& repository, const Point& point, std::size_t cache_bytes, std::stop_token stop)
-    : repository_(repository), point_(point), catalog_(repository, registry_), blocks_(repository, registry_, catalog_, cache_bytes), stop_(std::move(stop)) {}
+PointReader::PointReader(const Repository& repository, const Point& point, std::size_t cache_bytes,
+                         std::stop_token stop)
+    : repository_(repository),
+      point_(point),
+      catalog_(repository, registry_),
+      blocks_(repository, registry_, catalog_, cache_bytes),
+      stop_(std::move(stop)) {}
 
-Result<std::unique_ptr<PointReader>> PointReader::open(const Repository& repository, const Point& point, std::size_t cache_bytes,
+Result<std::unique_ptr<PointReader>> PointReader::open(const Repository& repository,
+                                                       const Point& point, std::size_t cache_bytes,
                                                        std::stop_token stop) {
     std::unique_ptr<PointReader> reader(new PointReader(repository, point, cache_bytes, stop));
     reader->body_ = PERDURE_TRY(repository.load_body(point, stop));
@@ -17,7 +23,8 @@ Result<std::unique_ptr<PointReader>> PointReader::open(const Repository& reposit
 }
 
 TreeCursor PointReader::cursor(const Root& root) {
-    return TreeCursor(PageAddress{registry_.number_of(root.page.pack), root.page.slot}, registry_, blocks_.page_loader(stop_));
+    return TreeCursor(PageAddress{registry_.number_of(root.page.pack), root.page.slot}, registry_,
+                      blocks_.page_loader(stop_));
 }
 
 Result<PointPath> PointReader::resolve(std::string_view absolute) const {
@@ -25,11 +32,13 @@ Result<PointPath> PointReader::resolve(std::string_view absolute) const {
     const Root* best = nullptr;
     for (const Root& root : body_.roots) {
         const std::string_view name = root.name;
-        const bool holds = absolute == name || (name == "/" ? absolute.starts_with('/') : is_beneath(absolute, name));
+        const bool holds = absolute == name ||
+                           (name == "/" ? absolute.starts_with('/') : is_beneath(absolute, name));
         if (holds && (best == nullptr || name.size() > best->name.size())) best = &root;
     }
     if (best == nullptr)
-        return Error(ErrorKind::NotFound, "point " + short_text(point_.session()) + " holds no \"" + std::string(absolute) + "\"")
+        return Error(ErrorKind::NotFound, "point " + short_text(point_.session()) + " holds no \"" +
+                                              std::string(absolute) + "\"")
             .with_hint("see what it holds with `perdure ls " + short_text(point_.session()) + "`");
     std::string_view inside = absolute.substr(std::min(absolute.size(), best->name.size()));
     while (inside.starts_with('/')) inside.remove_prefix(1);
@@ -41,14 +50,16 @@ Result<TreeEntry> PointReader::find(const PointPath& place) {
     PERDURE_TRY(at.seek(place.path));
     auto entry = PERDURE_TRY(at.next());
     if (!entry || entry->entry.path != place.path)
-        return Error(ErrorKind::NotFound, "point " + short_text(point_.session()) + " holds no \"" + place.root->name +
-                                              (place.path.empty() ? "" : "/") + place.path + "\"")
+        return Error(ErrorKind::NotFound, "point " + short_text(point_.session()) + " holds no \"" +
+                                              place.root->name + (place.path.empty() ? "" : "/") +
+                                              place.path + "\"")
             .with_hint("see what it holds with `perdure ls " + short_text(point_.session()) + "`");
     PERDURE_TRY(at.complete(*entry));
     return std::move(*entry);
 }
 
-Result<void> PointReader::read(const Recipe& recipe, bool skip_holes, const ContentSink& sink, std::stop_token stop) {
+Result<void> PointReader::read(const Recipe& recipe, bool skip_holes, const ContentSink& sink,
+                               std::stop_token stop) {
     static const Buffer zeros = [] {
         Buffer b(1U << 16);
         std::memset(b.data(), 0, b.size());

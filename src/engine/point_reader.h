@@ -20,7 +20,8 @@ struct PointPath {
 
 class PointReader {
 public:
-    static Result<std::unique_ptr<PointReader>> open(const Repository&, const Point&, std::size_t cache_bytes, std::stop_token);
+    static Result<std::unique_ptr<PointReader>> open(const Repository&, const Point&,
+                                                     std::size_t cache_bytes, std::stop_token);
 
     const Point& point() const { return point_; }
     const PointBody& body() const { return body_; }
@@ -30,7 +31,8 @@ public:
     BlockReader& blocks() { return blocks_; }
 
     TreeCursor cursor(const Root&);
-    /// Where an absolute path (as it was backed up) lies. NotFound if no root holds it; the path inside the root need not exist.
+    /// Where an absolute path (as it was backed up) lies. NotFound if no root holds it; the path
+    /// inside the root need not exist.
     Result<PointPath> resolve(std::string_view absolute) const;
     /// The entry at that very place; NotFound.
     Result<TreeEntry> find(const PointPath&);

@@ -67,11 +67,16 @@ std::optional<Summary> load_summary(const LocalCache& cache, const std::string& 
     return s;
 }
 
-/// Pages by address from the parts. Parts are read in the order of the walk, so a few in memory are enough.
+/// Pages by address from the parts. Parts are read in the order of the walk, so a few in memory are
+/// enough.
 class CachedPages {
 public:
-    CachedPages(const LocalCache& cache, Summary summary, PackRegistry& registry, std::string prefix)
-        : cache_(cache), summary_(std::move(summary)), registry_(registry), prefix_(std::move(prefix)) {}
+    CachedPages(const LocalCache& cache, Summary summary, PackRegistry& registry,
+                std::string prefix)
+        : cache_(cache),
+          summary_(std::move(summary)),
+          registry_(registry),
+          prefix_(std::move(prefix)) {}
 
     /// Reads every part once: which page lies where. False if one is gone or damaged.
     bool index() {
@@ -87,7 +92,8 @@ public:
         const auto part = in_memory_.find(at->second.part);
         const auto bytes = part != in_memory_.end() ? part->second : load_part(at->second.part);
         if (!bytes) return Error(ErrorKind::NotFound, "a part of the cached tree is gone");
-        return std::make_shared<const Buffer>(to_buffer(ByteView(*bytes).subspan(at->second.offset, at->second.length)));
+        return std::make_shared<const Buffer>(
+            to_buffer(ByteView(*bytes).subspan(at->second.offset, at->second.length)));
     }
 
 private:
@@ -105,7 +111,8 @@ private:
             const auto address = decode_address(r.sized_bytes());
             const ByteView page = r.sized_bytes();
             if (!r.ok() || !address) return nullptr;
-            places_[*address] = {number, static_cast<std::size_t>(page.data() - part->data()), page.size()};
+            places_[*address] = {number, static_cast<std::size_t>(page.data() - part->data()),
+                                 page.size()};
         }
         while (in_memory_.size() >= kPartsInMemory) in_memory_.erase(in_memory_.begin());
         in_memory_[number] = part;
@@ -120,32 +127,41 @@ private:
     std::map<std::uint64_t, std::shared_ptr<const Buffer>> in_memory_;
 };
 
-/// With the owner's keys: the newest point of this source by this writer, straight from the repository.
-std::optional<PreviousTree> from_repository(const Repository& repository, const SourceKey& source, WriterNumber writer, PackRegistry& registry,
+/// With the owner's keys: the newest point of this source by this writer, straight from the
+/// repository.
+std::optional<PreviousTree> from_repository(const Repository& repository, const SourceKey& source,
+                                            WriterNumber writer, PackRegistry& registry,
                                             std::stop_token stop) {
     if (!repository.is_owner()) return std::nullopt;
     std::vector<SessionName> names;
-    const auto listed = repository.store().list(names::points_prefix(writer), [&](std::string_view name, const ObjectStat&) {
-        if (const auto session = names::parse_point(name)) names.push_back(*session);
-        return true;
-    }, stop);
+    const auto listed = repository.store().list(
+        names::points_prefix(writer),
+        [&](std::string_view name, const ObjectStat&) {
+            if (const auto session = names::parse_point(name)) names.push_back(*session);
+            return true;
+        },
+        stop);
     if (!listed) return std::nullopt;
     for (auto session = names.rbegin(); session != names.rend(); ++session) {
         const auto point = repository.load_point(*session, stop);
-        if (!point || point->header.kind != EndKind::Files || point->header.source_key != source) continue;
+        if (!point || point->header.kind != EndKind::Files || point->header.source_key != source)
+            continue;
         const auto body = repository.load_body(*point, stop);
         if (!body) return std::nullopt;
         struct Reading {
             PackCatalog catalog;
             BlockReader reader;
-            Reading(const Repository& r, PackRegistry& p) : catalog(r, p), reader(r, p, catalog, 16U << 20) {}
+            Reading(const Repository& r, PackRegistry& p)
+                : catalog(r, p), reader(r, p, catalog, 16U << 20) {}
         };
         auto reading = std::make_shared<Reading>(repository, registry);
         PreviousTree tree;
         tree.point = {*session, point->digest};
         tree.started_ns = point->header.started_ns;
         for (const Root& root : body->roots) tree.roots.push_back({root.name, root.page});
-        tree.load = [reading, stop](PageAddress page) { return reading->reader.read(page.pack, page.slot, stop); };
+        tree.load = [reading, stop](PageAddress page) {
+            return reading->reader.read(page.pack, page.slot, stop);
+        };
         return tree;
     }
     return std::nullopt;
@@ -159,7 +175,8 @@ const PreviousRoot* PreviousTree::root(std::string_view name) const {
     return nullptr;
 }
 
-TreeCacheWriter::TreeCacheWriter(const LocalCache& cache, const SourceKey& source, SessionName session)
+TreeCacheWriter::TreeCacheWriter(const LocalCache& cache, const SourceKey& source,
+                                 SessionName session)
     : cache_(cache), prefix_(prefix_of(source)), session_(short_text(session)) {}
 
 void TreeCacheWriter::add(const BirthAddress& address, ByteView page) {
@@ -176,22 +193,27 @@ void TreeCacheWriter::end_part() {
     part_.clear();
 }
 
-void TreeCacheWriter::finish(const SessionDigest& point, std::int64_t started_ns, const std::vector<PreviousRoot>& roots) {
+void TreeCacheWriter::finish(const SessionDigest& point, std::int64_t started_ns,
+                             const std::vector<PreviousRoot>& roots) {
     end_part();
     const auto old = load_summary(cache_, prefix_);
     cache_.save(prefix_, encode_summary({session_, parts_, point, started_ns, roots}));
     if (!old || old->session == session_) return;
-    for (std::uint64_t p = 0; p < old->parts; ++p) cache_.remove(part_name(prefix_, old->session, p));
+    for (std::uint64_t p = 0; p < old->parts; ++p)
+        cache_.remove(part_name(prefix_, old->session, p));
 }
 
-std::optional<PreviousTree> find_previous_tree(const Repository& repository, const LocalCache& cache, const SourceKey& source, WriterNumber writer,
-                                               PackRegistry& registry, std::stop_token stop) {
+std::optional<PreviousTree> find_previous_tree(const Repository& repository,
+                                               const LocalCache& cache, const SourceKey& source,
+                                               WriterNumber writer, PackRegistry& registry,
+                                               std::stop_token stop) {
     const std::string prefix = prefix_of(source);
     if (auto summary = load_summary(cache, prefix)) {
         const auto point = repository.load_point(summary->point.session, stop);
         if (point && point->digest == summary->point.digest && is_point(point->header.kind)) {
             PreviousTree tree{summary->point, summary->started_ns, summary->roots, {}};
-            auto pages = std::make_shared<CachedPages>(cache, std::move(*summary), registry, prefix);
+            auto pages =
+                std::make_shared<CachedPages>(cache, std::move(*summary), registry, prefix);
             if (pages->index()) {
                 tree.load = [pages](PageAddress page) { return pages->load(page); };
                 return tree;

@@ -1,4 +1,5 @@
-// The tree of the point before, to compare with: from the local cache, or from the repository where the owner's keys are at hand.
+// The tree of the point before, to compare with: from the local cache, or from the repository where
+// the owner's keys are at hand.
 #pragma once
 
 #include <memory>
@@ -28,24 +29,29 @@ struct PreviousTree {
     const PreviousRoot* root(std::string_view name) const;
 };
 
-/// Writes the pages of a new tree into the cache as they are made, in parts of a few MiB; nothing of it counts before finish().
+/// Writes the pages of a new tree into the cache as they are made, in parts of a few MiB; nothing
+/// of it counts before finish().
 class TreeCacheWriter {
 public:
     TreeCacheWriter(const LocalCache&, const SourceKey&, SessionName);
     void add(const BirthAddress&, ByteView page);
-    void finish(const SessionDigest& point, std::int64_t started_ns, const std::vector<PreviousRoot>& roots);
+    void finish(const SessionDigest& point, std::int64_t started_ns,
+                const std::vector<PreviousRoot>& roots);
 
 private:
     void end_part();
 
     const LocalCache& cache_;
-    std::string prefix_;   // "tree-<source>"
+    std::string prefix_;  // "tree-<source>"
     std::string session_;
     Buffer part_;
     std::uint64_t parts_ = 0;
 };
 
-/// Nothing if there is none that counts: the point it names must be read back as committed, with its digest.
-std::optional<PreviousTree> find_previous_tree(const Repository&, const LocalCache&, const SourceKey&, WriterNumber, PackRegistry&, std::stop_token);
+/// Nothing if there is none that counts: the point it names must be read back as committed, with
+/// its digest.
+std::optional<PreviousTree> find_previous_tree(const Repository&, const LocalCache&,
+                                               const SourceKey&, WriterNumber, PackRegistry&,
+                                               std::stop_token);
 
 }  // namespace perdure

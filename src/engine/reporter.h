@@ -1,4 +1,5 @@
-// How a run tells of its progress. Counters may be read at any time by any thread; callbacks come from the thread they say.
+// How a run tells of its progress. Counters may be read at any time by any thread; callbacks come
+// from the thread they say.
 #pragma once
 
 #include <atomic>
@@ -12,8 +13,8 @@ namespace perdure {
 struct Progress {
     std::atomic<std::uint64_t> entries{0};
     std::atomic<std::uint64_t> files{0};
-    std::atomic<std::uint64_t> bytes{0};         // done: read, found unchanged, or restored
-    std::atomic<std::uint64_t> total_bytes{0};   // 0 while unknown
+    std::atomic<std::uint64_t> bytes{0};        // done: read, found unchanged, or restored
+    std::atomic<std::uint64_t> total_bytes{0};  // 0 while unknown
     std::atomic<std::uint64_t> bytes_stored{0};
     std::atomic<std::uint64_t> issues{0};
 };

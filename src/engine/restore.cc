@@ -21,8 +21,13 @@ struct FileBatch {
 
 class RestoreRun {
 public:
-    RestoreRun(PointReader& reader, DirectoryTarget* target, const RestoreOptions& options, Reporter& reporter)
-        : reader_(reader), target_(target), options_(options), reporter_(reporter), queue_(kQueuedBatches) {}
+    RestoreRun(PointReader& reader, DirectoryTarget* target, const RestoreOptions& options,
+               Reporter& reporter)
+        : reader_(reader),
+          target_(target),
+          options_(options),
+          reporter_(reporter),
+          queue_(kQueuedBatches) {}
 
     Result<RestoreResult> run(const std::vector<RestoreItem>& items, std::stop_token stop);
 
@@ -44,8 +49,9 @@ private:
     RestoreResult result_;
     std::atomic<std::uint64_t> unchanged_{0}, kept_{0};
     Guarded<std::vector<RestoreIssue>> issues_;
-    std::vector<std::string> made_directories_;            // parents that no entry described
-    std::vector<std::pair<std::string, std::vector<std::string>>> children_;  // by directory, for remove_others
+    std::vector<std::string> made_directories_;  // parents that no entry described
+    std::vector<std::pair<std::string, std::vector<std::string>>>
+        children_;  // by directory, for remove_others
 };
 
 std::string join(std::string_view a, std::string_view b) {
@@ -56,8 +62,8 @@ std::string join(std::string_view a, std::string_view b) {
 
 /// Trouble that ends the whole run, as opposed to one entry's.
 bool is_fatal(const Error& error) {
-    return error.kind() == ErrorKind::NoSpace || error.kind() == ErrorKind::Cancelled || error.kind() == ErrorKind::Internal ||
-           error.kind() == ErrorKind::WrongKey;
+    return error.kind() == ErrorKind::NoSpace || error.kind() == ErrorKind::Cancelled ||
+           error.kind() == ErrorKind::Internal || error.kind() == ErrorKind::WrongKey;
 }
 
 void RestoreRun::note(const std::string& path, const Error& error) {
@@ -72,10 +78,13 @@ Result<void> RestoreRun::restore_file(const TreeEntry& entry, std::stop_token st
     } else if (std::holds_alternative<Kept>(begun)) {
         ++kept_;
     } else if (auto* file = std::get_if<std::unique_ptr<TargetFile>>(&begun)) {
-        PERDURE_TRY(reader_.read(entry.recipe, true, [&](std::uint64_t offset, ByteView bytes) {
-            reporter_.progress.bytes += bytes.size();
-            return (*file)->write(offset, bytes);
-        }, stop));
+        PERDURE_TRY(reader_.read(
+            entry.recipe, true,
+            [&](std::uint64_t offset, ByteView bytes) {
+                reporter_.progress.bytes += bytes.size();
+                return (*file)->write(offset, bytes);
+            },
+            stop));
         return (*file)->commit();
     }
     return {};
@@ -90,9 +99,12 @@ Result<void> RestoreRun::end_batch() {
 }
 
 Result<void> RestoreRun::make_parents(std::string_view path) {
-    for (std::size_t at = path.find('/'); at != std::string_view::npos; at = path.find('/', at + 1)) {
+    for (std::size_t at = path.find('/'); at != std::string_view::npos;
+         at = path.find('/', at + 1)) {
         const std::string parent(path.substr(0, at));
-        if (std::find(made_directories_.begin(), made_directories_.end(), parent) != made_directories_.end()) continue;
+        if (std::find(made_directories_.begin(), made_directories_.end(), parent) !=
+            made_directories_.end())
+            continue;
         Entry entry;
         entry.path = parent;
         entry.type = EntryType::Directory;
@@ -133,30 +145,38 @@ Result<void> RestoreRun::restore_item(const RestoreItem& item, std::stop_token s
     while (true) {
         if (stop.stop_requested()) return Error(ErrorKind::Cancelled, "interrupted");
         auto entry = PERDURE_TRY(cursor.next());
-        const bool inside = entry && (entry->entry.path == item.from.path || is_beneath(entry->entry.path, item.from.path));
+        const bool inside = entry && (entry->entry.path == item.from.path ||
+                                      is_beneath(entry->entry.path, item.from.path));
         if (first && (!inside || entry->entry.path != item.from.path))
-            return Error(ErrorKind::NotFound, "the point holds no \"" + item.from.root->name + "/" + item.from.path + "\"");
+            return Error(ErrorKind::NotFound, "the point holds no \"" + item.from.root->name + "/" +
+                                                  item.from.path + "\"");
         if (!inside) return {};
         PERDURE_TRY(cursor.complete(*entry));
         const std::string original = join(item.from.root->name, entry->entry.path);
-        std::string rest = entry->entry.path.substr(std::min(entry->entry.path.size(), item.from.path.size()));
+        std::string rest =
+            entry->entry.path.substr(std::min(entry->entry.path.size(), item.from.path.size()));
         if (rest.starts_with('/')) rest.erase(0, 1);
         const bool directory = entry->entry.type == EntryType::Directory;
         entry->entry.path = join(item.to, rest);
         const bool is_root_of_restore = first && entry->entry.path.empty();
         first = false;
         if (!is_clean_path(entry->entry.path)) {
-            note(original, Error(ErrorKind::Corrupt, "its path is not one a backup makes; not restored"));
+            note(original,
+                 Error(ErrorKind::Corrupt, "its path is not one a backup makes; not restored"));
             continue;
         }
-        if (options_.wanted && !is_root_of_restore && !options_.wanted(original, directory)) continue;
-        if (options_.remove_others && directory) children_.emplace_back(entry->entry.path, std::vector<std::string>());
+        if (options_.wanted && !is_root_of_restore && !options_.wanted(original, directory))
+            continue;
+        if (options_.remove_others && directory)
+            children_.emplace_back(entry->entry.path, std::vector<std::string>());
         if (options_.remove_others && !entry->entry.path.empty()) {
             const auto slash = entry->entry.path.rfind('/');
-            const std::string parent = slash == std::string::npos ? "" : entry->entry.path.substr(0, slash);
+            const std::string parent =
+                slash == std::string::npos ? "" : entry->entry.path.substr(0, slash);
             for (auto at = children_.rbegin(); at != children_.rend(); ++at)
                 if (at->first == parent) {
-                    at->second.push_back(entry->entry.path.substr(slash == std::string::npos ? 0 : slash + 1));
+                    at->second.push_back(
+                        entry->entry.path.substr(slash == std::string::npos ? 0 : slash + 1));
                     break;
                 }
         }
@@ -201,7 +221,8 @@ Result<RestoreResult> RestoreRun::run(const std::vector<RestoreItem>& items, std
     if (walked) walked = end_batch();
     queue_.close();
     auto joined = group.join();
-    if (!joined && !(!walked && joined.error().kind() == ErrorKind::Cancelled)) walked = std::move(joined);
+    if (!joined && !(!walked && joined.error().kind() == ErrorKind::Cancelled))
+        walked = std::move(joined);
     PERDURE_TRY(walked);
     if (!options_.dry_run) {
         if (options_.remove_others) PERDURE_TRY(remove_others());
@@ -211,7 +232,8 @@ Result<RestoreResult> RestoreRun::run(const std::vector<RestoreItem>& items, std
     result_.kept = kept_;
     result_.issues = issues_.with([](auto& issues) { return std::move(issues); });
     if (target_ != nullptr)
-        for (RestoreIssue& issue : target_->take_issues()) result_.issues.push_back(std::move(issue));
+        for (RestoreIssue& issue : target_->take_issues())
+            result_.issues.push_back(std::move(issue));
     result_.outcome = result_.issues.empty() ? Outcome::Success : Outcome::Partial;
     result_.seconds = static_cast<double>(clock.monotonic_nanoseconds() - begun) / 1e9;
     return std::move(result_);
@@ -219,7 +241,8 @@ Result<RestoreResult> RestoreRun::run(const std::vector<RestoreItem>& items, std
 
 }  // namespace
 
-Result<RestoreResult> run_restore(PointReader& reader, const std::vector<RestoreItem>& items, DirectoryTarget* target, const RestoreOptions& options,
+Result<RestoreResult> run_restore(PointReader& reader, const std::vector<RestoreItem>& items,
+                                  DirectoryTarget* target, const RestoreOptions& options,
                                   Reporter& reporter, std::stop_token stop) {
     return RestoreRun(reader, target, options, reporter).run(items, stop);
 }

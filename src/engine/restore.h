@@ -1,7 +1,8 @@
 // A restore of files: from a point, or a part of it, into a directory.
 //
-// One thread walks the tree and makes directories, links and special files; workers write files. Every block is decoded once as long as its
-// files lie near each other in the tree; the cache of decoded blocks bounds memory.
+// One thread walks the tree and makes directories, links and special files; workers write files.
+// Every block is decoded once as long as its files lie near each other in the tree; the cache of
+// decoded blocks bounds memory.
 #pragma once
 
 #include <functional>
@@ -19,7 +20,8 @@ struct RestoreOptions {
     unsigned workers = 2;
     bool dry_run = false;
     bool remove_others = false;  // --delete: what the point does not hold goes
-    /// Which entries (absolute paths as backed up) are wanted; empty: all. Directories that lead to a wanted entry are made too.
+    /// Which entries (absolute paths as backed up) are wanted; empty: all. Directories that lead to
+    /// a wanted entry are made too.
     std::function<bool(std::string_view absolute, bool is_directory)> wanted;
 };
 
@@ -31,13 +33,16 @@ struct RestoreResult {
     double seconds = 0;
 };
 
-/// What goes where: the tree at `from`, with `from` itself becoming `to` (relative to the target, "" for the target itself).
+/// What goes where: the tree at `from`, with `from` itself becoming `to` (relative to the target,
+/// "" for the target itself).
 struct RestoreItem {
     PointPath from;
     std::string to;
 };
 
 /// `target` may be null on a dry run.
-Result<RestoreResult> run_restore(PointReader&, const std::vector<RestoreItem>&, DirectoryTarget* target, const RestoreOptions&, Reporter&, std::stop_token);
+Result<RestoreResult> run_restore(PointReader&, const std::vector<RestoreItem>&,
+                                  DirectoryTarget* target, const RestoreOptions&, Reporter&,
+                                  std::stop_token);
 
 }  // namespace perdure

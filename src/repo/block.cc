@@ -32,8 +32,10 @@ void write_header(std::byte* at, const BlockHeader& h) {
 }
 
 Buffer aad_of(const RepositoryId& repository, ByteView header) {
-    return to_buffer(
-        Transcript("perdure block v1").add(repository.view()).add(header.first(kAuthenticated)).view());
+    return to_buffer(Transcript("perdure block v1")
+                         .add(repository.view())
+                         .add(header.first(kAuthenticated))
+                         .view());
 }
 
 Error corrupt(std::string why) { return Error(ErrorKind::Corrupt, "block " + std::move(why)); }
@@ -66,8 +68,8 @@ Result<BlockHeader> parse_block_header(ByteView bytes, bool check_payload) {
         return corrupt("has impossible lengths");
     if (check_payload) {
         if (bytes.size() < kBlockHeaderSize + h.sealed_length) return corrupt("is cut short");
-        const std::uint32_t crc = crc32c(crc32c(bytes.first(kCrcAt)),
-                                         bytes.subspan(kBlockHeaderSize, h.sealed_length));
+        const std::uint32_t crc =
+            crc32c(crc32c(bytes.first(kCrcAt)), bytes.subspan(kBlockHeaderSize, h.sealed_length));
         if (crc != load_le<std::uint32_t>(at + kCrcAt)) return corrupt("fails its checksum");
     }
     return h;
@@ -91,8 +93,8 @@ Result<SealedBlock> BlockSealer::seal(BlockHeader header, ByteView raw, Aead& ae
     PERDURE_CHECK(!raw.empty() && raw.size() <= kMaxBlockRaw);
     header.raw_length = static_cast<std::uint32_t>(raw.size());
     SealedBlock result;
-    const bool try_compress = policy.compress && !(policy.skip_incompressible &&
-                                                   sampled_entropy(raw) >= kIncompressible);
+    const bool try_compress =
+        policy.compress && !(policy.skip_incompressible && sampled_entropy(raw) >= kIncompressible);
     const bool compressed = try_compress && compressor_.compress(raw, policy.level, compressed_);
     header.codec = compressed ? Codec::Zstd : Codec::Raw;
     const std::size_t start = out.size();

@@ -1,7 +1,8 @@
 // Blocks: the unit of compression, encryption, addressing and collection (FORMAT.md, Blocks).
 //
-// A block is sealed once, under a key that grows from its birth address, and never rewritten; whoever moves it moves these bytes. The invariant:
-// bytes that open as block B of the repository are the bytes that were sealed as B, whatever pack they lie in.
+// A block is sealed once, under a key that grows from its birth address, and never rewritten;
+// whoever moves it moves these bytes. The invariant: bytes that open as block B of the repository
+// are the bytes that were sealed as B, whatever pack they lie in.
 #pragma once
 
 #include <cstdint>
@@ -39,10 +40,12 @@ struct BlockHeader {
     Nonce nonce{};
 };
 
-/// The header at the start of `bytes`; Corrupt if it is none. With `check_payload` (all bytes of the block are there) the CRC is checked too.
+/// The header at the start of `bytes`; Corrupt if it is none. With `check_payload` (all bytes of
+/// the block are there) the CRC is checked too.
 Result<BlockHeader> parse_block_header(ByteView bytes, bool check_payload);
 
-/// Keyed hash over (leaf id, length) pairs, under a key derived from the index key: lets who holds no data key tell what a block should hold.
+/// Keyed hash over (leaf id, length) pairs, under a key derived from the index key: lets who holds
+/// no data key tell what a block should hold.
 class LeafTableHasher {
 public:
     LeafTableHasher(const RepositoryId&, const DomainKeys&);
@@ -53,16 +56,17 @@ private:
 };
 
 struct SealPolicy {
-    int level = 1;               // zstd level
-    bool compress = true;        // off: stored raw
+    int level = 1;                    // zstd level
+    bool compress = true;             // off: stored raw
     bool skip_incompressible = true;  // ask the entropy test first
-    bool verify = true;          // open, decode and compare before the block leaves memory
+    bool verify = true;               // open, decode and compare before the block leaves memory
 };
 
 struct SealedBlock {
     std::uint32_t sealed_length = 0;
     Codec codec = Codec::Raw;
-    bool compression_fault = false;  // the compressed form did not decode to the input; stored raw instead
+    bool compression_fault =
+        false;  // the compressed form did not decode to the input; stored raw instead
 };
 
 /// Seals blocks; holds the contexts of one worker. Not thread-safe.
@@ -71,8 +75,10 @@ public:
     explicit BlockSealer(const RepositoryId& repository);
 
     /// Appends header and payload of a block to `out`. `aead` holds the birth pack's seal key.
-    /// Internal if even the raw form does not open again: memory or CPU are broken, and the run must stop.
-    Result<SealedBlock> seal(BlockHeader header, ByteView raw, Aead& aead, const Key256& nonce_key, const SealPolicy& policy, Buffer& out);
+    /// Internal if even the raw form does not open again: memory or CPU are broken, and the run
+    /// must stop.
+    Result<SealedBlock> seal(BlockHeader header, ByteView raw, Aead& aead, const Key256& nonce_key,
+                             const SealPolicy& policy, Buffer& out);
 
 private:
     RepositoryId repository_;
@@ -87,7 +93,8 @@ private:
 class BlockOpener {
 public:
     explicit BlockOpener(const RepositoryId& repository);
-    /// `block` is header and payload; `raw` becomes its content. Corrupt if the header names another birth address than `expected` or anything fails to authenticate.
+    /// `block` is header and payload; `raw` becomes its content. Corrupt if the header names
+    /// another birth address than `expected` or anything fails to authenticate.
     Result<void> open(const BirthAddress& expected, ByteView block, Aead& aead, Buffer& raw);
     /// Only that it opens; what it decodes to is not looked at.
     Result<void> authenticate(const BirthAddress& expected, ByteView block, Aead& aead);

@@ -12,7 +12,8 @@ std::size_t hash_session(const SessionName& s) {
 
 /// Which slot entry of `table` holds block `slot` born in that very pack.
 const SlotEntry* entry_of(const PackTable& table, std::uint32_t slot) {
-    if (slot < table.slots.size() && table.slots[slot].birth == BirthAddress{table.pack, slot}) return &table.slots[slot];
+    if (slot < table.slots.size() && table.slots[slot].birth == BirthAddress{table.pack, slot})
+        return &table.slots[slot];
     return nullptr;
 }
 
@@ -20,21 +21,27 @@ const SlotEntry* entry_of(const PackTable& table, std::uint32_t slot) {
 
 BlockReader::State::State() : secrets(16, &hash_session) {}
 
-BlockReader::BlockReader(const Repository& repository, PackRegistry& registry, PackCatalog& catalog, std::size_t cache_bytes)
+BlockReader::BlockReader(const Repository& repository, PackRegistry& registry, PackCatalog& catalog,
+                         std::size_t cache_bytes)
     : repository_(repository), registry_(registry), catalog_(catalog), cache_bytes_(cache_bytes) {}
 
-Result<std::shared_ptr<const PackKeys>> BlockReader::keys_of(const BirthPack& pack, ByteView sealed_secret) {
+Result<std::shared_ptr<const PackKeys>> BlockReader::keys_of(const PackAccess& access) {
+    const BirthPack& pack = access.table.pack;
     std::shared_ptr<const SessionSecret> secret;
     const auto known = state_.with([&](State& s) -> std::shared_ptr<const PackKeys> {
-        if (const auto at = s.secrets.find(pack.session); at != s.secrets.end()) secret = at->second;
+        if (const auto at = s.secrets.find(pack.session); at != s.secrets.end())
+            secret = at->second;
         const auto at = s.keys.find(pack);
         return at == s.keys.end() ? nullptr : at->second;
     });
     if (known) return known;
     if (!secret)
-        secret = std::make_shared<SessionSecret>(
-            PERDURE_TRY(repository_.keyring().open_secret(repository_.id(), pack.session, sealed_secret)));
+        secret = std::make_shared<SessionSecret>(PERDURE_TRY(repository_.keyring().open_secret(
+            repository_.id(), pack.session, access.sealed_secret)));
     auto keys = std::make_shared<const PackKeys>(derive_pack_keys(repository_.id(), *secret, pack));
+    if (access.key_commitment && *access.key_commitment != keys->commitment)
+        return Error(ErrorKind::Corrupt,
+                     "the pack's manifest was made under another session secret");
     state_.with([&](State& s) {
         s.secrets.try_emplace(pack.session, secret);
         s.keys.try_emplace(pack, keys);
@@ -60,7 +67,8 @@ void BlockReader::remember(Key key, std::shared_ptr<const Buffer> block) {
     });
 }
 
-Result<std::shared_ptr<const Buffer>> BlockReader::read(PackNumber pack_number, std::uint32_t slot, std::stop_token stop) {
+Result<std::shared_ptr<const Buffer>> BlockReader::read(PackNumber pack_number, std::uint32_t slot,
+                                                        std::stop_token stop) {
     const Key key = static_cast<Key>(number(pack_number)) << 32 | slot;
     const auto cached = state_.with([&](State& s) -> std::shared_ptr<const Buffer> {
         const auto at = s.blocks.find(key);
@@ -73,10 +81,13 @@ Result<std::shared_ptr<const Buffer>> BlockReader::read(PackNumber pack_number, 
     const ObjectName name = access->table.name();
     const auto where = [&] { return name.text() + ", block " + std::to_string(slot); };
     const SlotEntry* entry = entry_of(access->table, slot);
-    if (entry == nullptr) return Error(ErrorKind::Corrupt, where() + ": is not in the pack's table");
-    const auto keys = PERDURE_TRY(keys_of(access->table.pack, access->sealed_secret).context(where()));
-    const Buffer bytes = PERDURE_TRY(
-        repository_.store().load(name, {entry->offset, kBlockHeaderSize + entry->sealed_length}, stop).context(where()));
+    if (entry == nullptr)
+        return Error(ErrorKind::Corrupt, where() + ": is not in the pack's table");
+    const auto keys = PERDURE_TRY(keys_of(*access).context(where()));
+    const Buffer bytes =
+        PERDURE_TRY(repository_.store()
+                        .load(name, {entry->offset, kBlockHeaderSize + entry->sealed_length}, stop)
+                        .context(where()));
     const BlockHeader header = PERDURE_TRY(parse_block_header(bytes, false).context(where()));
     Aead aead(header.cipher, keys->seal);
     thread_local std::unique_ptr<BlockOpener> opener;

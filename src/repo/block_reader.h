@@ -1,4 +1,5 @@
-// Reads blocks by birth address: locate, load, open, decode; with a bounded cache of decoded blocks. Thread-safe.
+// Reads blocks by birth address: locate, load, open, decode; with a bounded cache of decoded
+// blocks. Thread-safe.
 #pragma once
 
 #include <list>
@@ -35,11 +36,13 @@ private:
         std::list<Key> by_age;  // newest first
         std::size_t bytes = 0;
         std::unordered_map<BirthPack, std::shared_ptr<const PackKeys>, BirthPackHash> keys;
-        std::unordered_map<SessionName, std::shared_ptr<const SessionSecret>, std::size_t (*)(const SessionName&)> secrets;
+        std::unordered_map<SessionName, std::shared_ptr<const SessionSecret>,
+                           std::size_t (*)(const SessionName&)>
+            secrets;
         std::uint64_t decoded = 0, loaded = 0;
         State();
     };
-    Result<std::shared_ptr<const PackKeys>> keys_of(const BirthPack&, ByteView sealed_secret);
+    Result<std::shared_ptr<const PackKeys>> keys_of(const PackAccess&);
     void remember(Key, std::shared_ptr<const Buffer>);
 
     const Repository& repository_;

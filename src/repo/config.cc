@@ -48,16 +48,18 @@ Result<Config> decode_config(ByteView bytes) {
     config.chunker_algorithm = record.chunker().algorithm();
     config.volume_leaf_size = record.chunker().volume_leaf_size();
     config.hash = record.hash();
-    config.owner_verify_key = PERDURE_TRY(id_from<VerifyKey>(record.owner_verify_key(), "owner key"));
+    config.owner_verify_key =
+        PERDURE_TRY(id_from<VerifyKey>(record.owner_verify_key(), "owner key"));
     config.first_epoch = PERDURE_TRY(id_from<Digest>(record.first_epoch_digest(), "epoch digest"));
     const auto unsupported = [](std::string what) {
-        return Error(ErrorKind::Unsupported, "the repository has " + std::move(what) +
-                                                 ", which this program does not know")
+        return Error(ErrorKind::Unsupported,
+                     "the repository has " + std::move(what) + ", which this program does not know")
             .with_hint("use a newer perdure");
     };
     if (config.format_version != kFormatVersion)
         return unsupported("format version " + std::to_string(config.format_version));
-    if (config.chunker_algorithm != 1 || config.chunker_average_log2 < 13 || config.chunker_average_log2 > 16)
+    if (config.chunker_algorithm != 1 || config.chunker_average_log2 < 13 ||
+        config.chunker_average_log2 > 16)
         return unsupported("another chunker");
     if (config.hash != 1) return unsupported("another hash");
     return config;
@@ -89,8 +91,10 @@ DomainRecord decode_domain(const v1::Domain& in) {
     domain.generation = in.generation();
     domain.seed_epoch = EpochNumber{in.seed_epoch()};
     for (const auto& s : in.sealed_keys())
-        domain.sealed_keys.push_back({WriterNumber{s.enrolment()}, to_buffer(as_bytes(s.sealed()))});
-    for (const auto& p : in.past()) domain.past.push_back({p.generation(), EpochNumber{p.seed_epoch()}});
+        domain.sealed_keys.push_back(
+            {WriterNumber{s.enrolment()}, to_buffer(as_bytes(s.sealed()))});
+    for (const auto& p : in.past())
+        domain.past.push_back({p.generation(), EpochNumber{p.seed_epoch()}});
     return domain;
 }
 
@@ -127,6 +131,7 @@ Buffer encode_epoch(const Epoch& epoch) {
         r->set_reason(revocation.reason);
     }
     record.set_time(epoch.time_ns);
+    record.set_enrolments_below(epoch.enrolments_below);
     return encode(record);
 }
 
@@ -138,8 +143,10 @@ Result<Epoch> decode_epoch(ByteView bytes) {
         epoch.previous = PERDURE_TRY(id_from<Digest>(record.previous_digest(), "epoch digest"));
     epoch.repository = PERDURE_TRY(id_from<RepositoryId>(record.repository(), "repository id"));
     epoch.seed_epoch = EpochNumber{record.seed_epoch()};
-    epoch.owner_sealing_key = PERDURE_TRY(id_from<SealingKey>(record.owner_sealing_key(), "owner key"));
-    epoch.owner_verify_key = PERDURE_TRY(id_from<VerifyKey>(record.owner_verify_key(), "owner key"));
+    epoch.owner_sealing_key =
+        PERDURE_TRY(id_from<SealingKey>(record.owner_sealing_key(), "owner key"));
+    epoch.owner_verify_key =
+        PERDURE_TRY(id_from<VerifyKey>(record.owner_verify_key(), "owner key"));
     for (const auto& f : record.features().read()) epoch.features.read.push_back(f);
     for (const auto& f : record.features().write()) epoch.features.write.push_back(f);
     for (const auto& f : record.features().collect()) epoch.features.collect.push_back(f);
@@ -150,9 +157,10 @@ Result<Epoch> decode_epoch(ByteView bytes) {
     for (const auto& f : record.former_seeds())
         epoch.former_seeds.push_back({EpochNumber{f.epoch()}, to_buffer(as_bytes(f.sealed()))});
     for (const auto& r : record.revocations())
-        epoch.revocations.push_back({WriterNumber{r.enrolment()}, SessionNumber{r.last_number()},
-                                     r.time(), r.reason()});
+        epoch.revocations.push_back(
+            {WriterNumber{r.enrolment()}, SessionNumber{r.last_number()}, r.time(), r.reason()});
     epoch.time_ns = record.time();
+    epoch.enrolments_below = record.enrolments_below();
     return epoch;
 }
 
@@ -167,7 +175,8 @@ Buffer encode_domain_keys(const DomainKeys& keys, bool with_dedup_secret) {
 
 Result<DomainKeys> decode_domain_keys(ByteView bytes) {
     const auto record = PERDURE_TRY(decode<v1::DomainSecrets>(bytes, "domain keys"));
-    if (record.index_key().size() != 32)
+    if (record.index_key().size() != 32 ||
+        (record.dedup_secret().size() != 32 && !record.dedup_secret().empty()))
         return Error(ErrorKind::Corrupt, "domain keys have a wrong length");
     return DomainKeys{{record.domain(), record.generation()},
                       Key256::copy_of(as_bytes(record.index_key())),

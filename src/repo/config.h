@@ -1,7 +1,7 @@
 // The config and the epochs: what a repository is, and who owns it now (FORMAT.md, Config, Epochs).
 //
-// The config never changes. Epochs only advance; each is signed by its owner and, where the owner keys changed, by the owner before, so whoever trusts one
-// can walk to the newest.
+// The config never changes. Epochs only advance; each is signed by its owner and, where the owner
+// keys changed, by the owner before, so whoever trusts one can walk to the newest.
 #pragma once
 
 #include <optional>
@@ -83,6 +83,7 @@ struct Epoch {
     std::vector<FormerSeed> former_seeds;
     std::vector<Revocation> revocations;
     std::uint64_t time_ns = 0;
+    std::uint32_t enrolments_below = 0;  // with new owner keys: older ones count only below
 
     const DomainRecord* domain(std::uint32_t id) const;
     const Revocation* revocation_of(WriterNumber) const;

@@ -23,6 +23,7 @@ Buffer encode_enrolment(const Enrolment& enrolment) {
         for (const auto kind : c.kinds) out->add_kinds(kind);
         for (const auto& retention_class : c.classes) out->add_classes(retention_class);
         for (const auto domain : c.domains) out->add_domains(domain);
+        out->set_obeys(c.obeys);
     }
     record.set_list(enrolment.list);
     if (enrolment.kind == EnrolmentKind::Retirement) {
@@ -49,7 +50,8 @@ Result<Enrolment> decode_enrolment(ByteView bytes) {
     if (enrolment.kind == EnrolmentKind::Certificate) {
         const auto& in = record.certificate();
         Certificate& c = enrolment.certificate;
-        if (in.role() < 2 || in.role() > 4) return Error(ErrorKind::Corrupt, "certificate has an unknown role");
+        if (in.role() < 2 || in.role() > 4)
+            return Error(ErrorKind::Corrupt, "certificate has an unknown role");
         c.role = static_cast<Role>(in.role());
         c.name = in.name();
         c.verify_key = PERDURE_TRY(id_from<VerifyKey>(in.verify_key(), "certificate key"));
@@ -58,6 +60,7 @@ Result<Enrolment> decode_enrolment(ByteView bytes) {
         c.kinds.assign(in.kinds().begin(), in.kinds().end());
         c.classes.assign(in.classes().begin(), in.classes().end());
         c.domains.assign(in.domains().begin(), in.domains().end());
+        c.obeys = in.obeys();
     }
     if (enrolment.kind == EnrolmentKind::Retirement)
         enrolment.retirement = {WriterNumber{record.retirement().enrolment()},
@@ -81,7 +84,8 @@ std::string to_base64_lines(ByteView bytes) {
     for (std::size_t i = 0; i < bytes.size(); i += 3) {
         std::uint32_t word = 0;
         for (std::size_t j = 0; j < 3; ++j)
-            word = word << 8 | (i + j < bytes.size() ? std::to_integer<std::uint32_t>(bytes[i + j]) : 0);
+            word = word << 8 |
+                   (i + j < bytes.size() ? std::to_integer<std::uint32_t>(bytes[i + j]) : 0);
         for (std::size_t j = 0; j < 4; ++j)
             text.push_back(i + j > bytes.size() ? '=' : kBase64[word >> (18 - 6 * j) & 63]);
         if ((column += 4) == kLineLength) {
@@ -125,6 +129,7 @@ std::string encode_writer_key_file(const WriterIdentity& identity) {
     record.set_signing_seed(to_proto(identity.signing_seed.reveal()));
     record.set_opening_secret(to_proto(identity.opening_secret.reveal()));
     record.set_role(static_cast<v1::Role>(identity.role));
+    record.set_obeys(identity.obeys);
     for (const DomainKeys& keys : identity.domains) {
         auto* d = record.add_domains();
         d->set_domain(keys.name.domain);
@@ -141,7 +146,8 @@ Result<WriterIdentity> decode_writer_key_file(std::string_view text) {
     const auto bad = [](std::string why) {
         return Error(ErrorKind::InvalidInput, "writer key file: " + std::move(why));
     };
-    if (!text.starts_with(kHeaderLine)) return bad("it does not begin with \"PERDURE WRITER KEY 1\"");
+    if (!text.starts_with(kHeaderLine))
+        return bad("it does not begin with \"PERDURE WRITER KEY 1\"");
     const auto start = text.find('\n');
     const auto end = text.rfind("crc32c ");
     if (start == std::string_view::npos || end == std::string_view::npos || end < start)
@@ -156,19 +162,25 @@ Result<WriterIdentity> decode_writer_key_file(std::string_view text) {
     identity.config = PERDURE_TRY(id_from<Digest>(record.config_digest(), "config digest"));
     identity.epoch = EpochNumber{record.epoch()};
     identity.epoch_digest = PERDURE_TRY(id_from<Digest>(record.epoch_digest(), "epoch digest"));
-    identity.owner_verify_key = PERDURE_TRY(id_from<VerifyKey>(record.owner_verify_key(), "owner key"));
-    identity.owner_sealing_key = PERDURE_TRY(id_from<SealingKey>(record.owner_sealing_key(), "owner key"));
+    identity.owner_verify_key =
+        PERDURE_TRY(id_from<VerifyKey>(record.owner_verify_key(), "owner key"));
+    identity.owner_sealing_key =
+        PERDURE_TRY(id_from<SealingKey>(record.owner_sealing_key(), "owner key"));
     identity.enrolment = WriterNumber{record.enrolment()};
     identity.name = record.name();
     identity.role = static_cast<Role>(record.role());
+    identity.obeys = record.obeys();
     if (record.signing_seed().size() != 32 || record.opening_secret().size() != 32)
         return bad("a key has a wrong length");
     identity.signing_seed = Key256::copy_of(as_bytes(record.signing_seed()));
     identity.opening_secret = Key256::copy_of(as_bytes(record.opening_secret()));
-    for (const auto& d : record.domains())
+    for (const auto& d : record.domains()) {
+        if (d.index_key().size() != 32 || d.dedup_secret().size() != 32)
+            return bad("a key has a wrong length");
         identity.domains.push_back(DomainKeys{{d.domain(), d.generation()},
                                               Key256::copy_of(as_bytes(d.index_key())),
                                               Key256::copy_of(as_bytes(d.dedup_secret()))});
+    }
     return identity;
 }
 

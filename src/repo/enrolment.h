@@ -1,4 +1,5 @@
-// Enrolments: who may write to the repository, and as whom (FORMAT.md, Enrolments); and the identity an enrolled machine keeps.
+// Enrolments: who may write to the repository, and as whom (FORMAT.md, Enrolments); and the
+// identity an enrolled machine keeps.
 #pragma once
 
 #include <optional>
@@ -18,10 +19,11 @@ struct Certificate {
     std::string name;
     VerifyKey verify_key;
     SealingKey sealing_key;
-    std::vector<std::string> hosts;         // empty: any
-    std::vector<std::uint32_t> kinds;       // empty: any
-    std::vector<std::string> classes;       // empty: any
+    std::vector<std::string> hosts;    // empty: any
+    std::vector<std::uint32_t> kinds;  // empty: any
+    std::vector<std::string> classes;  // empty: any
     std::vector<std::uint32_t> domains{1};
+    std::uint64_t obeys = 0;  // highest list with a barrier below it in the enrolments
 };
 
 enum class EnrolmentKind : std::uint8_t { Certificate = 1, Barrier = 2, Retirement = 3 };
@@ -42,8 +44,8 @@ Result<Enrolment> decode_enrolment(ByteView);
 /// What an enrolled machine holds: a key file, or the local identity that init makes.
 struct WriterIdentity {
     RepositoryId repository;
-    Digest config;               // pinned
-    EpochNumber epoch{1};        // pinned; epochs only advance
+    Digest config;         // pinned
+    EpochNumber epoch{1};  // pinned; epochs only advance
     Digest epoch_digest;
     VerifyKey owner_verify_key;  // of the pinned epoch
     SealingKey owner_sealing_key;
@@ -53,6 +55,7 @@ struct WriterIdentity {
     Key256 signing_seed;
     Key256 opening_secret;
     std::vector<DomainKeys> domains;
+    std::uint64_t obeys = 0;  // as its certificate
 };
 
 /// The text of a key file: a header line, base64, a checksum line.

@@ -12,7 +12,8 @@ using RepositoryId = Id<struct RepositoryTag, 16>;
 using PackId = Id<struct PackTag, 16>;
 using SlotId = Id<struct SlotTag, 16>;       // a key slot
 using SourceKey = Id<struct SourceTag, 16>;  // groups the points of one source
-/// Keyed BLAKE3-256 of a leaf's content. Equal ids mean equal content inside one dedup domain, nothing outside it.
+/// Keyed BLAKE3-256 of a leaf's content. Equal ids mean equal content inside one dedup domain,
+/// nothing outside it.
 using LeafId = Id<struct LeafTag, 32>;
 
 enum class WriterNumber : std::uint32_t {};   // its enrolment number; 0 is the owner
@@ -20,10 +21,8 @@ enum class SessionNumber : std::uint64_t {};  // a place in one writer's log, fr
 enum class EpochNumber : std::uint32_t {};    // from 1
 
 template <class E>
-    requires std::is_enum_v<E>
-constexpr auto number(E value) {
-    return static_cast<std::underlying_type_t<E>>(value);
-}
+requires std::is_enum_v<E>
+constexpr auto number(E value) { return static_cast<std::underlying_type_t<E>>(value); }
 
 struct SessionName {
     WriterNumber writer{};

@@ -10,7 +10,8 @@ namespace {
 
 constexpr int kIndexLevel = 6;  // indexes are small and read often
 
-// An index or hints body on disk: u8 codec, u64 raw length, then the message. FORMAT.md, compressed bodies.
+// An index or hints body on disk: u8 codec, u64 raw length, then the message. FORMAT.md, compressed
+// bodies.
 Buffer compress_body(const Buffer& raw) {
     Buffer packed;
     const bool smaller = raw.size() >= 64 && Compressor().compress(raw, kIndexLevel, packed);
@@ -27,7 +28,8 @@ Result<Buffer> decompress_body(ByteView body) {
     const auto length = load_le<std::uint64_t>(body.data() + 1);
     const ByteView rest = body.subspan(9);
     if (codec == Codec::Raw && length == rest.size()) return to_buffer(rest);
-    // zstd cannot expand more than about 2^17-fold in frames of this size; refuse before allocating.
+    // zstd cannot expand more than about 2^17-fold in frames of this size; refuse before
+    // allocating.
     if (codec != Codec::Zstd || length > (1ULL << 31) || length / (1U << 17) > rest.size())
         return Error(ErrorKind::Corrupt, "index has an impossible length");
     Buffer raw(length);
@@ -65,7 +67,8 @@ void encode_table(const PackTable& table, v1::PackTable* out) {
 Result<PackTable> decode_table(const v1::PackTable& in, SessionName session) {
     PackTable table;
     table.pack = {session, PERDURE_TRY(id_from<PackId>(in.id(), "pack id"))};
-    if (in.kind() != 1 && in.kind() != 2) return Error(ErrorKind::Corrupt, "pack is of an unknown kind");
+    if (in.kind() != 1 && in.kind() != 2)
+        return Error(ErrorKind::Corrupt, "pack is of an unknown kind");
     table.kind = static_cast<PackKind>(in.kind());
     table.retention_class = in.retention_class();
     if (!ObjectName::parse("packs/" + table.retention_class) ||
@@ -118,13 +121,15 @@ Result<Index> decode_index(ByteView body) {
         LivenessSummary summary;
         const auto& in = record.liveness();
         if (in.has_base())
-            summary.base = SessionDigest{{WriterNumber{in.base().writer()}, SessionNumber{in.base().number()}},
-                                         PERDURE_TRY(id_from<Digest>(in.base().digest(), "digest"))};
+            summary.base =
+                SessionDigest{{WriterNumber{in.base().writer()}, SessionNumber{in.base().number()}},
+                              PERDURE_TRY(id_from<Digest>(in.base().digest(), "digest"))};
         summary.depth = in.depth();
         if (summary.depth > kMaxLivenessDepth || (summary.depth > 0) != summary.base.has_value())
             return Error(ErrorKind::Corrupt, "a liveness summary has an impossible depth");
         for (const auto& pack : in.packs())
-            summary.packs.push_back({PERDURE_TRY(from_proto(pack.pack())), decode_bitmap(as_bytes(pack.blocks()))});
+            summary.packs.push_back(
+                {PERDURE_TRY(from_proto(pack.pack())), decode_bitmap(as_bytes(pack.blocks()))});
         index.liveness = std::move(summary);
     }
     return index;
@@ -163,8 +168,8 @@ LivenessSummary summarize(const LivenessMarks& marks, const PackRegistry& regist
     LivenessSummary summary;
     for (std::size_t i = 0; i < marks.bitmaps().size(); ++i)
         if (!marks.bitmaps()[i].empty())
-            summary.packs.push_back({registry.pack_of(PackNumber{static_cast<std::uint32_t>(i)}),
-                                     marks.bitmaps()[i]});
+            summary.packs.push_back(
+                {registry.pack_of(PackNumber{static_cast<std::uint32_t>(i)}), marks.bitmaps()[i]});
     return summary;
 }
 

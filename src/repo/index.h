@@ -1,4 +1,5 @@
-// The index of a session: where the blocks of its packs lie, and which blocks its point needs (FORMAT.md, Indexes).
+// The index of a session: where the blocks of its packs lie, and which blocks its point needs
+// (FORMAT.md, Indexes).
 #pragma once
 
 #include <optional>
@@ -11,7 +12,8 @@
 
 namespace perdure {
 
-/// The blocks a point needs: complete (depth 0), or what it adds to the summary in the index of `base`. It may exceed the truth, never fall short.
+/// The blocks a point needs: complete (depth 0), or what it adds to the summary in the index of
+/// `base`. It may exceed the truth, never fall short.
 struct LivenessSummary {
     struct Pack {
         BirthPack pack;

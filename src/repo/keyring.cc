@@ -7,8 +7,9 @@ namespace perdure {
 Result<DomainKeys> Keyring::domain(DomainName name) const {
     for (const DomainKeys& keys : domains_)
         if (keys.name == name) return keys;
-    return Error(ErrorKind::Denied, "no key at hand for dedup domain " + std::to_string(name.domain) +
-                                        ", generation " + std::to_string(name.generation));
+    return Error(ErrorKind::Denied, "no key at hand for dedup domain " +
+                                        std::to_string(name.domain) + ", generation " +
+                                        std::to_string(name.generation));
 }
 
 Result<Key256> Keyring::index_key(DomainName name) const {

@@ -1,4 +1,5 @@
-// The keys a process holds, and what they open. Filled when a repository is opened; immutable and thread-safe afterwards.
+// The keys a process holds, and what they open. Filled when a repository is opened; immutable and
+// thread-safe afterwards.
 #pragma once
 
 #include <memory>

@@ -19,7 +19,8 @@ Key256 derive(const Key256& key, const RepositoryId& repository, const Transcrip
 
 OwnerKeys grow_owner_keys(const RepositoryId& repository, EpochNumber seed_epoch,
                           const OwnerSeed& seed) {
-    return OwnerKeys{seed_epoch, seed, OpeningKey(derive(seed, repository, Transcript("perdure owner open v1"))),
+    return OwnerKeys{seed_epoch, seed,
+                     OpeningKey(derive(seed, repository, Transcript("perdure owner open v1"))),
                      SigningKey(derive(seed, repository, Transcript("perdure owner sign v1")))};
 }
 
@@ -27,8 +28,10 @@ DomainKeys grow_domain_keys(const RepositoryId& repository, const OwnerSeed& see
                             DomainName name) {
     const auto grow = [&](std::string_view purpose) {
         return derive(seed, repository,
-                      Transcript("perdure domain v1").add(purpose).add_u64(name.domain).add_u64(
-                          name.generation));
+                      Transcript("perdure domain v1")
+                          .add(purpose)
+                          .add_u64(name.domain)
+                          .add_u64(name.generation));
     };
     return {name, grow("index"), grow("dedup")};
 }
@@ -156,9 +159,8 @@ Result<KeySlot> wrap_seed(const RepositoryId& repository, EpochNumber seed_epoch
 
 Result<OwnerSeed> unwrap_seed(const RepositoryId& repository, const KeySlot& slot,
                               const Passphrase& passphrase) {
-    const WrapKeys keys =
-        PERDURE_TRY(wrap_keys(repository, passphrase, slot.salt, slot.cost)
-                        .context("key slot " + slot.id.hex()));
+    const WrapKeys keys = PERDURE_TRY(wrap_keys(repository, passphrase, slot.salt, slot.cost)
+                                          .context("key slot " + slot.id.hex()));
     // The commitment decides between a wrong passphrase and a damaged slot.
     if (!equal_secret(keys.commitment.reveal(), slot.commitment.view()))
         return Error(ErrorKind::WrongKey, "the passphrase does not open key slot " + slot.id.hex());
@@ -167,9 +169,10 @@ Result<OwnerSeed> unwrap_seed(const RepositoryId& repository, const KeySlot& slo
                             .open(slot.nonce, slot_aad(repository, slot.id, slot.seed_epoch),
                                   slot.wrapped_seed, seed.reveal_mutable());
     if (!opened)
-        return Error(ErrorKind::Corrupt, "key slot " + slot.id.hex() +
-                                             " is damaged: the passphrase is right, but the wrapped "
-                                             "seed does not authenticate");
+        return Error(ErrorKind::Corrupt,
+                     "key slot " + slot.id.hex() +
+                         " is damaged: the passphrase is right, but the wrapped "
+                         "seed does not authenticate");
     return seed;
 }
 
@@ -201,7 +204,8 @@ Result<KeySlot> decode_key_slot(ByteView body) {
         return Error(ErrorKind::Unsupported, "key slot: of a kind this program does not know");
     const auto id = SlotId::from_bytes(as_bytes(record.id()));
     const auto commitment = Digest::from_bytes(as_bytes(record.commitment()));
-    if (!id || !commitment || record.salt().size() != 16 || record.nonce().size() != sizeof(Nonce) ||
+    if (!id || !commitment || record.salt().size() != 16 ||
+        record.nonce().size() != sizeof(Nonce) ||
         record.wrapped_seed().size() != OwnerSeed::size + kTagSize ||
         (record.cipher() != 1 && record.cipher() != 2))
         return bad("a field has a wrong length");
@@ -283,7 +287,8 @@ Result<OwnerSeed> from_recovery_key(std::string_view text) {
         if (c == '-' || c == ' ' || c == '\t' || c == '\r' || c == '\n') continue;
         const char lower = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
         const auto value = kAlphabet.find(lower);
-        if (value == std::string_view::npos) return bad(std::string("it holds the character '") + c + "'");
+        if (value == std::string_view::npos)
+            return bad(std::string("it holds the character '") + c + "'");
         if (++characters > kRecoveryCharacters) return bad("it is too long");
         bits = bits << 5 | static_cast<std::uint32_t>(value);
         if ((count += 5) >= 8) {

@@ -4,7 +4,8 @@
 //                ├─ owner signing key (Ed25519)  signs epochs and certificates
 //                └─ domain secrets (domain, generation): index key, dedup secret
 //   dedup secret ── leaf key, page key, boundary key, chunker tables
-//   session secret (random, sealed to the owner) ── the keys of each pack of the session, and of its point's body
+//   session secret (random, sealed to the owner) ── the keys of each pack of the session, and of
+//   its point's body
 #pragma once
 
 #include <cstdint>
@@ -72,8 +73,10 @@ struct SessionSecretPlace {
     EpochNumber epoch{};
 };
 Buffer seal_session_secret(const SealingKey&, const SessionSecretPlace&, const SessionSecret&);
-/// Corrupt if the box does not open with this key or names another session than `expected` (its epoch is not compared).
-Result<SessionSecret> open_session_secret(const OpeningKey&, const RepositoryId&, SessionName expected, ByteView box);
+/// Corrupt if the box does not open with this key or names another session than `expected` (its
+/// epoch is not compared).
+Result<SessionSecret> open_session_secret(const OpeningKey&, const RepositoryId&,
+                                          SessionName expected, ByteView box);
 
 struct PackKeys {
     Key256 seal;
@@ -97,8 +100,9 @@ struct KeySlot {
     Buffer wrapped_seed;
     Digest commitment;
 };
-Result<KeySlot> wrap_seed(const RepositoryId&, EpochNumber seed_epoch, const OwnerSeed&, const Passphrase&, Argon2Cost, std::string label,
-                          std::uint64_t now_ns, Random&);
+Result<KeySlot> wrap_seed(const RepositoryId&, EpochNumber seed_epoch, const OwnerSeed&,
+                          const Passphrase&, Argon2Cost, std::string label, std::uint64_t now_ns,
+                          Random&);
 /// WrongKey if the passphrase is another; Corrupt if the slot does not hold together.
 Result<OwnerSeed> unwrap_seed(const RepositoryId&, const KeySlot&, const Passphrase&);
 Buffer encode_key_slot(const KeySlot&);
@@ -106,7 +110,8 @@ Result<KeySlot> decode_key_slot(ByteView body);
 
 /// The printed recovery key: "perdure-1-" and groups of base32 with a checksum. It *is* the seed.
 std::string to_recovery_key(const OwnerSeed&);
-/// InvalidInput, saying whether length, a character or the checksum is wrong. Case, spaces and dashes do not matter.
+/// InvalidInput, saying whether length, a character or the checksum is wrong. Case, spaces and
+/// dashes do not matter.
 Result<OwnerSeed> from_recovery_key(std::string_view text);
 bool looks_like_recovery_key(std::string_view text);
 

@@ -7,7 +7,8 @@ namespace perdure {
 namespace {
 
 constexpr std::size_t kFirstSize = 256;
-// More equal fingerprints than this are chance that does not happen with 64 bits, or a test: a hint left out costs space only.
+// More equal fingerprints than this are chance that does not happen with 64 bits, or a test: a hint
+// left out costs space only.
 constexpr int kMostEqual = 16;
 
 std::size_t home_of(std::uint64_t fingerprint, std::size_t size) {
@@ -30,7 +31,8 @@ void LeafIndex::insert(std::uint64_t fingerprint, PackNumber pack, std::uint32_t
             int equal = 0;
             std::size_t at = home_of(slot.fingerprint, slots.size());
             for (; slots[at].fingerprint != 0; at = (at + 1) & (slots.size() - 1))
-                if (slots[at].fingerprint == slot.fingerprint && ++equal == kMostEqual) return false;
+                if (slots[at].fingerprint == slot.fingerprint && ++equal == kMostEqual)
+                    return false;
             slots[at] = slot;
             return true;
         };
@@ -133,7 +135,8 @@ void LeafIndex::load(const SharedPack& pack, const PackTable& table) {
             std::uint32_t offset = 0;
             for (std::uint32_t i = 0; i < manifest->slots[slot].leaf_count; ++i, ++leaf) {
                 const LeafRecord& record = manifest->leaves[leaf];
-                leaves.sites.push_back({record.id, static_cast<std::uint32_t>(slot), offset, record.length});
+                leaves.sites.push_back(
+                    {record.id, static_cast<std::uint32_t>(slot), offset, record.length});
                 offset += record.length;
             }
         }
@@ -143,7 +146,8 @@ void LeafIndex::load(const SharedPack& pack, const PackTable& table) {
     if (fresh) count_as_loaded(pack, count);
 }
 
-std::optional<LeafPlace> LeafIndex::confirm(const LeafId& id, PackNumber number, std::uint32_t leaf) {
+std::optional<LeafPlace> LeafIndex::confirm(const LeafId& id, PackNumber number,
+                                            std::uint32_t leaf) {
     const SharedPack pack = pack_at(number);
     if (!pack) return std::nullopt;
     for (int attempt = 0; attempt < 2; ++attempt) {
@@ -171,8 +175,8 @@ std::optional<LeafPlace> LeafIndex::find(const LeafId& id) {
     int count = 0;
     stripes_[fingerprint % kStripes].with([&](const Stripe& stripe) {
         if (stripe.slots.empty()) return;
-        for (std::size_t at = home_of(fingerprint, stripe.slots.size()); stripe.slots[at].fingerprint != 0;
-             at = (at + 1) & (stripe.slots.size() - 1)) {
+        for (std::size_t at = home_of(fingerprint, stripe.slots.size());
+             stripe.slots[at].fingerprint != 0; at = (at + 1) & (stripe.slots.size() - 1)) {
             if (stripe.slots[at].fingerprint != fingerprint) continue;
             equal[static_cast<std::size_t>(count)] = stripe.slots[at];
             if (++count == kMostEqual) return;

@@ -1,8 +1,11 @@
-// Which leaves are stored already: an exact table of 16 bytes a leaf, from short fingerprints to places in pack manifests.
+// Which leaves are stored already: an exact table of 16 bytes a leaf, from short fingerprints to
+// places in pack manifests.
 //
-// The invariant: a fingerprint never decides. find() answers only with a leaf whose full id stands in the manifest of its pack, and that manifest was checked against
-// the digest a committed index binds (or is the one this very session is writing). A lost or wrong hint costs space or time, never data.
-// Thread-safe. Memory: 16-32 bytes a leaf for the table, and a bounded number of loaded manifests at 48 bytes a leaf.
+// The invariant: a fingerprint never decides. find() answers only with a leaf whose full id stands
+// in the manifest of its pack, and that manifest was checked against the digest a committed index
+// binds (or is the one this very session is writing). A lost or wrong hint costs space or time,
+// never data. Thread-safe. Memory: 16-32 bytes a leaf for the table, and a bounded number of loaded
+// manifests at 48 bytes a leaf.
 #pragma once
 
 #include <array>
@@ -37,7 +40,8 @@ public:
 
     LeafIndex(PackRegistry&, ManifestLoader, Limits);
 
-    /// A pack of a committed session, known by its table and the fingerprints of its leaves in manifest order.
+    /// A pack of a committed session, known by its table and the fingerprints of its leaves in
+    /// manifest order.
     void attach(const PackTable&, const std::vector<std::uint64_t>& fingerprints);
 
     /// A pack this session writes: add its leaves as they are placed, then close it.

@@ -29,7 +29,8 @@ struct CacheKeys {
 
 CacheKeys keys_of(const Key256& key, const RepositoryId& repository, std::string_view name) {
     const auto grow = [&](std::string_view purpose) {
-        return derive_key(key, repository.view(), Transcript("perdure cache v1").add(purpose).add(name).view());
+        return derive_key(key, repository.view(),
+                          Transcript("perdure cache v1").add(purpose).add(name).view());
     };
     return {grow("seal"), grow("nonce")};
 }
@@ -59,14 +60,16 @@ bool write_all(int fd, ByteView bytes) {
 
 }  // namespace
 
-LocalCache::LocalCache(const std::string& directory, const RepositoryId& repository, const Key256& key)
+LocalCache::LocalCache(const std::string& directory, const RepositoryId& repository,
+                       const Key256& key)
     : repository_(repository), key_(key) {
     const std::string mine = directory + "/" + repository.hex();
     struct stat status {};
     for (const std::string& path : {directory, mine}) {
         if (::lstat(path.c_str(), &status) != 0) continue;
         if (!S_ISDIR(status.st_mode) || status.st_uid != ::geteuid()) {
-            problem_ = "the cache " + path + " is not a directory of this user; running without a cache";
+            problem_ =
+                "the cache " + path + " is not a directory of this user; running without a cache";
             return;
         }
     }
@@ -77,7 +80,8 @@ std::optional<Buffer> LocalCache::load(std::string_view name) const {
     if (directory_.empty()) return std::nullopt;
     const Fd fd(::open(path_of(name).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     Buffer file;
-    if (!fd || !read_all(fd.get(), file) || file.size() < kHeaderSize + kTagSize) return std::nullopt;
+    if (!fd || !read_all(fd.get(), file) || file.size() < kHeaderSize + kTagSize)
+        return std::nullopt;
     if (as_text(ByteView(file).first(4)) != kMagic) return std::nullopt;
     const auto cipher = static_cast<Cipher>(file[4]);
     if (cipher != Cipher::Aes256Gcm && cipher != Cipher::ChaCha20Poly1305) return std::nullopt;
@@ -99,7 +103,8 @@ void LocalCache::save(std::string_view name, ByteView content) const {
     std::memcpy(file.data(), kMagic.data(), 4);
     file[4] = static_cast<std::byte>(cipher);
     std::memcpy(file.data() + 5, nonce.data(), nonce.size());
-    Aead(cipher, keys.seal).seal(nonce, as_bytes(name), content, MutableByteView(file).subspan(kHeaderSize));
+    Aead(cipher, keys.seal)
+        .seal(nonce, as_bytes(name), content, MutableByteView(file).subspan(kHeaderSize));
 
     std::array<std::byte, 8> random;
     system_random().fill(random);

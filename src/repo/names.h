@@ -1,4 +1,5 @@
-// Object names (FORMAT.md, Names). Numbers are fixed-width lower-case hex, so that names sort by number.
+// Object names (FORMAT.md, Names). Numbers are fixed-width lower-case hex, so that names sort by
+// number.
 #pragma once
 
 #include <optional>
@@ -17,7 +18,7 @@ enum class ObjectType : std::uint8_t {
     KeySlot = 3,
     Enrolment = 4,
     LogEntry = 5,
-    Point = 6,      // header, and body behind it
+    Point = 6,  // header, and body behind it
     PointBody = 7,
     Index = 8,
     Hints = 9,

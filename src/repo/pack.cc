@@ -113,8 +113,9 @@ Result<std::vector<SlotEntry>> decode_slots(ByteView bytes, const BirthPack& own
         const std::uint64_t raw = r.varint();
         const std::uint64_t leaves = r.varint();
         const std::uint64_t birth = r.varint();
-        if (!r.ok() || sealed > kMaxBlockRaw + kTagSize || raw > kMaxBlockRaw || leaves > kMaxBlockRaw ||
-            birth > births.size() || slot.offset < end || slot.offset > (1ULL << 48))
+        if (!r.ok() || sealed > kMaxBlockRaw + kTagSize || raw > kMaxBlockRaw ||
+            leaves > kMaxBlockRaw || birth > births.size() || slot.offset < end ||
+            slot.offset > (1ULL << 48))
             return corrupt("slot table is damaged");
         slot.sealed_length = static_cast<std::uint32_t>(sealed);
         slot.raw_length = static_cast<std::uint32_t>(raw);
@@ -141,7 +142,8 @@ PackBuilder::PackBuilder(const PackContext& context, PackKind kind, const PackId
     manifest_.pack = {context.session, id};
     manifest_.key_commitment = keys_.commitment;
     bytes_.clear();
-    // Grown once: doubling would hold twice the pack. Metadata packs are mostly small and grow as they need.
+    // Grown once: doubling would hold twice the pack. Metadata packs are mostly small and grow as
+    // they need.
     if (kind == PackKind::Data) bytes_.reserve(context.target_size + kManifestRoom);
     write_pack_header(context, kind, id, bytes_);
 }
@@ -269,10 +271,12 @@ Result<PackManifest> open_manifest(const RepositoryId& repository, const ObjectN
                      PERDURE_TRY(id_from<PackId>(record.pack(), "pack id"))};
     if (manifest.pack != pack) return corrupt("manifest is another pack's");
     std::vector<BirthPack> births;
-    for (const auto& birth : record.births()) births.push_back(PERDURE_TRY(from_proto(birth.pack())));
+    for (const auto& birth : record.births())
+        births.push_back(PERDURE_TRY(from_proto(birth.pack())));
     manifest.slots = PERDURE_TRY(decode_slots(as_bytes(record.slots()), pack, births));
     manifest.leaves = PERDURE_TRY(decode_leaves(as_bytes(record.leaves())));
-    manifest.key_commitment = PERDURE_TRY(id_from<Digest>(record.key_commitment(), "key commitment"));
+    manifest.key_commitment =
+        PERDURE_TRY(id_from<Digest>(record.key_commitment(), "key commitment"));
     std::uint64_t leaves = 0;
     for (const auto& slot : manifest.slots) leaves += slot.leaf_count;
     if (leaves != manifest.leaves.size()) return corrupt("manifest does not add up");

@@ -29,7 +29,7 @@ struct SlotEntry {
     std::uint32_t sealed_length = 0;  // the block takes kBlockHeaderSize + sealed_length
     std::uint32_t raw_length = 0;
     std::uint32_t leaf_count = 0;
-    BirthAddress birth;               // what lies there; its pack is this one unless it was copied
+    BirthAddress birth;  // what lies there; its pack is this one unless it was copied
 };
 
 /// What an index says of a pack.
@@ -47,8 +47,10 @@ struct PackTable {
 };
 
 /// Packed slot tables (FORMAT.md): with the birth packs that copied blocks refer to.
-Buffer encode_slots(const std::vector<SlotEntry>&, const BirthPack& own, std::vector<BirthPack>& births);
-Result<std::vector<SlotEntry>> decode_slots(ByteView, const BirthPack& own, const std::vector<BirthPack>& births);
+Buffer encode_slots(const std::vector<SlotEntry>&, const BirthPack& own,
+                    std::vector<BirthPack>& births);
+Result<std::vector<SlotEntry>> decode_slots(ByteView, const BirthPack& own,
+                                            const std::vector<BirthPack>& births);
 
 struct PackManifest {
     BirthPack pack;
@@ -87,10 +89,13 @@ public:
     /// The birth address the next added block will have.
     std::uint32_t next_slot() const { return static_cast<std::uint32_t>(manifest_.slots.size()); }
     bool empty() const { return manifest_.slots.empty(); }
-    bool full() const { return bytes_.size() + kMaxBlockRaw + kBlockHeaderSize > context_.target_size; }
+    bool full() const {
+        return bytes_.size() + kMaxBlockRaw + kBlockHeaderSize > context_.target_size;
+    }
     std::uint64_t size() const { return bytes_.size(); }
 
-    Result<SealedBlock> add(ByteView raw, std::span<const LeafRecord> leaves, BlockSealer&, LeafTableHasher&, const SealPolicy&);
+    Result<SealedBlock> add(ByteView raw, std::span<const LeafRecord> leaves, BlockSealer&,
+                            LeafTableHasher&, const SealPolicy&);
     FinishedPack finish();
 
 private:
@@ -121,7 +126,8 @@ Result<PackHeader> parse_pack_header(ByteView bytes);
 Result<PackFooter> parse_pack_footer(ByteView last_bytes, std::uint64_t pack_size);
 
 /// `name` is the pack's object name; Corrupt if the manifest is not that pack's.
-Result<PackManifest> open_manifest(const RepositoryId&, const ObjectName& name, const BirthPack&, ByteView framed,
+Result<PackManifest> open_manifest(const RepositoryId&, const ObjectName& name, const BirthPack&,
+                                   ByteView framed,
                                    const std::function<Result<Key256>(DomainName)>& index_key);
 
 }  // namespace perdure

@@ -6,36 +6,40 @@ namespace perdure {
 
 namespace {
 
-// Headers with one sealed secret take about 210 bytes; packs of many copied sessions take more and are read again.
+// Headers with one sealed secret take about 210 bytes; packs of many copied sessions take more and
+// are read again.
 constexpr std::uint64_t kHeaderGuess = 4096;
 
-Result<PackHeader> read_header(const Repository& repository, const ObjectName& name, std::uint64_t size,
-                               std::stop_token stop) {
+Result<PackHeader> read_header(const Repository& repository, const ObjectName& name,
+                               std::uint64_t size, std::stop_token stop) {
     for (std::uint64_t guess = kHeaderGuess;; guess *= 64) {
         const std::uint64_t length = std::min(guess, size);
         const Buffer start = PERDURE_TRY(repository.store().load(name, {0, length}, stop));
         auto header = parse_pack_header(start);
-        if (header || length == size || guess > (1U << 28)) return std::move(header).context(name.text());
+        if (header || length == size || guess > (1U << 28))
+            return std::move(header).context(name.text());
     }
 }
 
 }  // namespace
 
-Result<PackAccess> read_pack_access(const Repository& repository, const ObjectName& name, const BirthPack& pack,
-                                    std::stop_token stop) {
+Result<PackAccess> read_pack_access(const Repository& repository, const ObjectName& name,
+                                    const BirthPack& pack, std::stop_token stop) {
     const auto parsed = names::parse_pack(name.text());
     const std::uint64_t size = PERDURE_TRY(repository.store().stat(name, stop)).size;
     if (size < kPackFooterSize) return Error(ErrorKind::Corrupt, name.text() + ": is cut short");
     const PackHeader header = PERDURE_TRY(read_header(repository, name, size, stop));
     if (header.pack != pack || header.repository != repository.id() || !parsed)
         return Error(ErrorKind::Corrupt, name.text() + ": is another pack");
-    const Buffer tail = PERDURE_TRY(repository.store().load(name, {size - kPackFooterSize, kPackFooterSize}, stop));
+    const Buffer tail =
+        PERDURE_TRY(repository.store().load(name, {size - kPackFooterSize, kPackFooterSize}, stop));
     const PackFooter footer = PERDURE_TRY(parse_pack_footer(tail, size).context(name.text()));
     const Buffer framed = PERDURE_TRY(
         repository.store().load(name, {footer.manifest_offset, footer.manifest_length}, stop));
-    PackManifest manifest = PERDURE_TRY(open_manifest(repository.id(), name, pack, framed, [&](DomainName domain) {
-        return repository.keyring().index_key(domain);
-    }));
+    PackManifest manifest =
+        PERDURE_TRY(open_manifest(repository.id(), name, pack, framed, [&](DomainName domain) {
+            return repository.keyring().index_key(domain);
+        }));
     PackAccess access;
     access.table.pack = pack;
     access.table.kind = parsed->kind;
@@ -45,17 +49,20 @@ Result<PackAccess> read_pack_access(const Repository& repository, const ObjectNa
     access.table.manifest_length = footer.manifest_length;
     access.table.manifest_digest = digest_of(framed);
     access.table.slots = std::move(manifest.slots);
+    access.key_commitment = manifest.key_commitment;
     for (const SealedSecret& secret : header.secrets)
         if (secret.session == pack.session) access.sealed_secret = secret.box;
     return access;
 }
 
-Result<PackManifest> load_manifest(const Repository& repository, const PackTable& table, std::stop_token stop) {
+Result<PackManifest> load_manifest(const Repository& repository, const PackTable& table,
+                                   std::stop_token stop) {
     const ObjectName name = table.name();
-    const Buffer framed =
-        PERDURE_TRY(repository.store().load(name, {table.manifest_offset, table.manifest_length}, stop));
+    const Buffer framed = PERDURE_TRY(
+        repository.store().load(name, {table.manifest_offset, table.manifest_length}, stop));
     if (digest_of(framed) != table.manifest_digest)
-        return Error(ErrorKind::Corrupt, name.text() + ": its manifest is not the one its index names");
+        return Error(ErrorKind::Corrupt,
+                     name.text() + ": its manifest is not the one its index names");
     return open_manifest(repository.id(), name, table.pack, framed,
                          [&](DomainName domain) { return repository.keyring().index_key(domain); });
 }
@@ -64,11 +71,13 @@ void PackCatalog::learn(const Index& index) {
     state_.with([&](State& s) {
         s.tried_sessions.insert(index.session);
         for (const PackTable& table : index.packs)
-            s.packs.try_emplace(table.pack, std::make_shared<PackAccess>(PackAccess{table, index.sealed_secret}));
+            s.packs.try_emplace(table.pack, std::make_shared<PackAccess>(PackAccess{
+                                                table, index.sealed_secret, std::nullopt}));
     });
 }
 
-Result<std::shared_ptr<const PackAccess>> PackCatalog::find(PackNumber number, std::stop_token stop) {
+Result<std::shared_ptr<const PackAccess>> PackCatalog::find(PackNumber number,
+                                                            std::stop_token stop) {
     const BirthPack pack = registry_.pack_of(number);
     bool tried = false;
     const auto known = state_.with([&](State& s) -> std::shared_ptr<const PackAccess> {
@@ -95,12 +104,15 @@ Result<std::optional<ObjectName>> PackCatalog::locate(const BirthPack& pack, std
     }
     if (!state_.with([](State& s) { return s.listed; })) {
         std::map<BirthPack, ObjectName> found;
-        PERDURE_TRY(repository_.store().list("packs/", [&](std::string_view text, const ObjectStat&) {
-            auto name = ObjectName::parse(text);
-            if (const auto parsed = names::parse_pack(text); parsed && name)
-                found.emplace(parsed->pack, std::move(*name));
-            return true;
-        }, stop));
+        PERDURE_TRY(repository_.store().list(
+            "packs/",
+            [&](std::string_view text, const ObjectStat&) {
+                auto name = ObjectName::parse(text);
+                if (const auto parsed = names::parse_pack(text); parsed && name)
+                    found.emplace(parsed->pack, std::move(*name));
+                return true;
+            },
+            stop));
         state_.with([&](State& s) {
             s.names = std::move(found);
             s.listed = true;
@@ -112,13 +124,17 @@ Result<std::optional<ObjectName>> PackCatalog::locate(const BirthPack& pack, std
     });
 }
 
-Result<std::shared_ptr<const PackAccess>> PackCatalog::scan(const BirthPack& pack, std::stop_token stop) {
+Result<std::shared_ptr<const PackAccess>> PackCatalog::scan(const BirthPack& pack,
+                                                            std::stop_token stop) {
     const auto name = PERDURE_TRY(locate(pack, stop));
     if (!name)
-        return Error(ErrorKind::NotFound, "pack " + pack.pack.hex() + " of session " + short_text(pack.session) +
-                                              " is missing")
+        return Error(ErrorKind::NotFound, "pack " + pack.pack.hex() + " of session " +
+                                              short_text(pack.session) + " is missing")
             .with_hint("run `perdure check` to see what it held");
-    auto access = std::make_shared<PackAccess>(PERDURE_TRY(read_pack_access(repository_, *name, pack, stop)));
+    auto access =
+        std::make_shared<PackAccess>(PERDURE_TRY(read_pack_access(repository_, *name, pack, stop)));
+    if (const auto log = repository_.load_log_entry(pack.session, nullptr, stop))
+        access->sealed_secret = log->sealed_secret;  // signed, unlike the pack's clear header
     state_.with([&](State& s) {
         s.packs.try_emplace(pack, access);
         ++s.scanned;

@@ -1,7 +1,8 @@
 // Where blocks lie, and what opens them: pack tables of the sessions that were asked for.
 //
-// A block's birth session tells, through its index, where it lies. When that index is gone or damaged the packs themselves are scanned: they describe themselves. Every location is only a claim; the
-// block's authentication decides. Thread-safe.
+// A block's birth session tells, through its index, where it lies. When that index is gone or
+// damaged the packs themselves are scanned: they describe themselves. Every location is only a
+// claim; the block's authentication decides. Thread-safe.
 #pragma once
 
 #include <map>
@@ -20,11 +21,15 @@ namespace perdure {
 struct PackAccess {
     PackTable table;
     Buffer sealed_secret;  // of the session that wrote it
+    /// From the manifest, when the secret did not come from a signed record: anyone can seal a
+    /// secret to the owner, so the keys it gives must be those the manifest commits to.
+    std::optional<Digest> key_commitment = {};
 };
 
 class PackCatalog {
 public:
-    PackCatalog(const Repository& repository, PackRegistry& registry) : repository_(repository), registry_(registry) {}
+    PackCatalog(const Repository& repository, PackRegistry& registry)
+        : repository_(repository), registry_(registry) {}
 
     /// NotFound, naming the pack, if neither an index nor the packs themselves know it.
     Result<std::shared_ptr<const PackAccess>> find(PackNumber, std::stop_token);
@@ -50,7 +55,8 @@ private:
 };
 
 /// The table of a pack from the pack itself.
-Result<PackAccess> read_pack_access(const Repository&, const ObjectName&, const BirthPack&, std::stop_token);
+Result<PackAccess> read_pack_access(const Repository&, const ObjectName&, const BirthPack&,
+                                    std::stop_token);
 
 /// The manifest of a pack, checked against the digest its table binds.
 Result<PackManifest> load_manifest(const Repository&, const PackTable&, std::stop_token);

@@ -15,7 +15,9 @@ constexpr std::uint8_t kPageVersion = 1;
 constexpr std::uint64_t kMaxEntries = 1U << 14;
 constexpr std::uint64_t kMaxRuns = 1U << 16;
 
-Error corrupt(const char* why) { return Error(ErrorKind::Corrupt, std::string("tree page: ") + why); }
+Error corrupt(const char* why) {
+    return Error(ErrorKind::Corrupt, std::string("tree page: ") + why);
+}
 
 // ---- the dictionary of packs: in order of first use
 
@@ -45,7 +47,8 @@ private:
 
 Result<std::vector<PackNumber>> read_dictionary(ByteReader& r, PackRegistry& registry) {
     const std::uint64_t count = r.varint();
-    if (!r.ok() || count > r.remaining() / (PackId::size + 2)) return corrupt("pack dictionary is cut short");
+    if (!r.ok() || count > r.remaining() / (PackId::size + 2))
+        return corrupt("pack dictionary is cut short");
     std::vector<PackNumber> packs;
     packs.reserve(count);
     for (std::uint64_t i = 0; i < count; ++i) {
@@ -74,7 +77,8 @@ public:
         if (known_ && run.pack == last_.pack && run.slot == last_.slot &&
             run.offset == last_.offset + last_.length) {
             w_.varint(kContinues);
-        } else if (known_ && run.pack == last_.pack && run.slot == last_.slot + 1 && run.offset == 0) {
+        } else if (known_ && run.pack == last_.pack && run.slot == last_.slot + 1 &&
+                   run.offset == 0) {
             w_.varint(kNextSlot);
         } else {
             w_.varint(kExplicit);
@@ -101,7 +105,8 @@ public:
         switch (r_.varint()) {
             case kContinues:
                 if (!known_) return false;
-                run = {last_.pack, last_.slot, static_cast<std::uint32_t>(last_.offset + last_.length), 0};
+                run = {last_.pack, last_.slot,
+                       static_cast<std::uint32_t>(last_.offset + last_.length), 0};
                 return r_.ok();
             case kNextSlot:
                 if (!known_) return false;
@@ -111,8 +116,10 @@ public:
                 const std::uint64_t pack = r_.varint();
                 const std::uint64_t slot = r_.varint();
                 const std::uint64_t offset = r_.varint();
-                if (!r_.ok() || pack >= packs_.size() || slot > 0xffffffff || offset > 0xffffffff) return false;
-                run = {packs_[pack], static_cast<std::uint32_t>(slot), static_cast<std::uint32_t>(offset), 0};
+                if (!r_.ok() || pack >= packs_.size() || slot > 0xffffffff || offset > 0xffffffff)
+                    return false;
+                run = {packs_[pack], static_cast<std::uint32_t>(slot),
+                       static_cast<std::uint32_t>(offset), 0};
                 return true;
             }
             case kHole: run = Run::hole(0); return r_.ok();
@@ -223,7 +230,8 @@ public:
         std::int64_t whole = 0;
         // The floor of the smallest representable time lies below it: multiply towards zero first.
         if (last_ < 0) {
-            if (__builtin_mul_overflow(last_ + 1, std::int64_t{1'000'000'000}, &whole)) return false;
+            if (__builtin_mul_overflow(last_ + 1, std::int64_t{1'000'000'000}, &whole))
+                return false;
             return !__builtin_add_overflow(
                 whole, static_cast<std::int64_t>(nanoseconds) - 1'000'000'000, &time);
         }
@@ -326,12 +334,14 @@ bool decode_xattrs(ByteView bytes, const std::vector<PackNumber>& packs, TreeEnt
     for (std::uint64_t i = 0; i < count; ++i) {
         ExtendedAttribute attribute;
         attribute.name = as_text(r.sized_bytes());
-        if (r.u8() == 1) {
+        const std::uint8_t outlined = r.u8();
+        if (outlined > 1) return false;
+        if (outlined == 1) {
             const std::uint64_t pack = r.varint();
             const std::uint64_t slot = r.varint();
             if (!r.ok() || pack >= packs.size() || slot > 0xffffffff) return false;
-            e.outlined_xattrs.push_back({static_cast<std::uint32_t>(i),
-                                         {packs[pack], static_cast<std::uint32_t>(slot)}});
+            e.outlined_xattrs.push_back(
+                {static_cast<std::uint32_t>(i), {packs[pack], static_cast<std::uint32_t>(slot)}});
         } else {
             attribute.value = as_text(r.sized_bytes());
         }
@@ -356,7 +366,8 @@ Result<std::uint64_t> start_reading(ByteReader& r, PageKind kind, std::uint64_t 
 
 /// The columns of an entries page, in the order in which they lie on disk.
 struct EntryColumns {
-    explicit EntryColumns(const PackRegistry& registry) : packs(registry), run_writer(runs, packs) {}
+    explicit EntryColumns(const PackRegistry& registry)
+        : packs(registry), run_writer(runs, packs) {}
 
     void add(const TreeEntry& e) {
         const Entry& entry = e.entry;
@@ -544,7 +555,8 @@ struct EntryColumnsReader {
         for (std::uint64_t i = 0; i < count; ++i) {
             if (!run_reader.read(e.recipe[i])) return false;
             const std::uint64_t length = i + 1 < count ? run_lengths.varint() : rest;
-            if (!run_lengths.ok() || length > rest || !run_reader.settle(e.recipe[i], length)) return false;
+            if (!run_lengths.ok() || length > rest || !run_reader.settle(e.recipe[i], length))
+                return false;
             rest -= length;
         }
         return rest == 0;
@@ -597,8 +609,11 @@ Result<std::vector<TreeEntry>> decode_entries_page(ByteView page, PackRegistry& 
     EntryColumnsReader columns(r, packs);
     if (!r.done()) return corrupt("has a wrong length");
     std::vector<TreeEntry> entries(count);
-    for (TreeEntry& e : entries)
-        if (!columns.next(e)) return corrupt("has a damaged entry");
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+        if (!columns.next(entries[i])) return corrupt("has a damaged entry");
+        if (i > 0 && !path_less(entries[i - 1].entry.path, entries[i].entry.path))
+            return corrupt("has entries out of order");
+    }
     if (!columns.done()) return corrupt("has a column of a wrong length");
     return entries;
 }
@@ -751,8 +766,9 @@ Result<BirthAddress> decode_address(ByteView bytes) {
     const std::uint64_t slot = r.varint();
     if (!r.done() || !pack || writer > 0xffffffff || slot > 0xffffffff)
         return Error(ErrorKind::Corrupt, "a page address is damaged");
-    return BirthAddress{{{WriterNumber{static_cast<std::uint32_t>(writer)}, SessionNumber{session}}, *pack},
-                        static_cast<std::uint32_t>(slot)};
+    return BirthAddress{
+        {{WriterNumber{static_cast<std::uint32_t>(writer)}, SessionNumber{session}}, *pack},
+        static_cast<std::uint32_t>(slot)};
 }
 
 }  // namespace perdure

@@ -1,5 +1,6 @@
-// Tree pages: columnar and canonical (FORMAT.md, Tree pages). The invariant: equal entries, recipes included, in equal order give equal
-// bytes, so that an unchanged page deduplicates; and decode(encode(x)) == x.
+// Tree pages: columnar and canonical (FORMAT.md, Tree pages). The invariant: equal entries, recipes
+// included, in equal order give equal bytes, so that an unchanged page deduplicates; and
+// decode(encode(x)) == x.
 //
 // A page is one leaf and one block of its own in a metadata pack, at most 1 MiB raw.
 #pragma once
@@ -21,6 +22,10 @@ namespace perdure {
 constexpr std::size_t kMaxInlineRuns = 256;
 /// An xattr value longer than this lies in a bytes page.
 constexpr std::size_t kMaxInlineXattr = 4096;
+/// Nor do values that would take those of one entry beyond this.
+constexpr std::size_t kMaxInlineXattrs = 65536;
+/// Longer paths are not stored: a page must hold at least its own boundaries.
+constexpr std::size_t kMaxPath = 65535;
 
 enum class PageKind : std::uint8_t {  // on disk: FORMAT.md
     Entries = 1,
@@ -28,7 +33,7 @@ enum class PageKind : std::uint8_t {  // on disk: FORMAT.md
     Runs = 3,
     RunsInner = 4,
     Bytes = 5,
-    Map = 6,       // volumes
+    Map = 6,  // volumes
     Issues = 7,
 };
 
@@ -46,7 +51,8 @@ struct OutlinedXattr {
     friend bool operator==(const OutlinedXattr&, const OutlinedXattr&) = default;
 };
 
-/// An entry as it lies in a tree. `entry.sparse` and `entry.data_extents` are not stored: holes are runs of the recipe.
+/// An entry as it lies in a tree. `entry.sparse` and `entry.data_extents` are not stored: holes are
+/// runs of the recipe.
 struct TreeEntry {
     Entry entry;
     Recipe recipe;  // empty if outlined
@@ -70,7 +76,8 @@ struct RunsChild {
     friend bool operator==(const RunsChild&, const RunsChild&) = default;
 };
 
-/// How much of the page limit an entry takes: part of the format, since it decides forced boundaries.
+/// How much of the page limit an entry takes: part of the format, since it decides forced
+/// boundaries.
 std::size_t page_weight(const TreeEntry&);
 std::size_t page_weight(const InnerChild&);
 /// A page is closed before the entry that would take its weight beyond this.
@@ -83,7 +90,8 @@ Buffer encode_runs_inner_page(std::span<const RunsChild>, const PackRegistry&);
 Buffer encode_bytes_page(ByteView);
 
 Result<PageKind> page_kind(ByteView page);
-/// Corrupt for anything an encoder would not have written in form; never more than the page's size in allocations times a small constant.
+/// Corrupt for anything an encoder would not have written in form; never more than the page's size
+/// in allocations times a small constant.
 Result<std::vector<TreeEntry>> decode_entries_page(ByteView, PackRegistry&);
 Result<std::vector<InnerChild>> decode_inner_page(ByteView, PackRegistry&);
 Result<Recipe> decode_runs_page(ByteView, PackRegistry&);

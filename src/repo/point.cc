@@ -169,7 +169,8 @@ Result<PointBody> decode_point_body(ByteView bytes) {
         body.roots.push_back(std::move(root));
     }
     for (const auto& in : record.issues())
-        body.issues.push_back({static_cast<std::uint8_t>(in.kind()), in.root(), in.path(), in.text()});
+        body.issues.push_back(
+            {static_cast<std::uint8_t>(in.kind()), in.root(), in.path(), in.text()});
     body.command.assign(record.command().begin(), record.command().end());
     body.host_description = record.host_description();
     return body;
@@ -220,7 +221,8 @@ Buffer encode_fate(const Fate& fate) {
 
 Result<Fate> decode_fate(ByteView bytes) {
     const auto record = PERDURE_TRY(decode<v1::Fate>(bytes, "fate"));
-    if (record.kind() < 1 || record.kind() > 4) return Error(ErrorKind::Corrupt, "fate is of an unknown kind");
+    if (record.kind() < 1 || record.kind() > 4)
+        return Error(ErrorKind::Corrupt, "fate is of an unknown kind");
     Fate fate;
     fate.kind = static_cast<FateKind>(record.kind());
     fate.point = PERDURE_TRY(from_proto(record.point()));

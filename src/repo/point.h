@@ -1,4 +1,5 @@
-// Points and what else can end a session's number (FORMAT.md, Points), and log entries that begin one.
+// Points and what else can end a session's number (FORMAT.md, Points), and log entries that begin
+// one.
 #pragma once
 
 #include <optional>

@@ -1,4 +1,5 @@
-// Between protobuf messages and buffers. Included by repo's .cc files only: protobuf stays out of headers.
+// Between protobuf messages and buffers. Included by repo's .cc files only: protobuf stays out of
+// headers.
 #pragma once
 
 #include <string>

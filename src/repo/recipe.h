@@ -14,7 +14,8 @@ namespace perdure {
 enum class PackNumber : std::uint32_t {};
 inline constexpr PackNumber kHolePack{0xffffffff};  // a run of zeros that takes no space
 
-/// One stretch: `length` bytes at `offset` of the raw content of a block. 24 bytes, trivially copyable.
+/// One stretch: `length` bytes at `offset` of the raw content of a block. 24 bytes, trivially
+/// copyable.
 struct Run {
     PackNumber pack{};
     std::uint32_t slot = 0;
@@ -38,7 +39,9 @@ public:
     PackNumber number_of(const BirthPack&);
     BirthPack pack_of(PackNumber) const;
     std::size_t size() const;
-    BirthAddress address(PackNumber pack, std::uint32_t slot) const { return {pack_of(pack), slot}; }
+    BirthAddress address(PackNumber pack, std::uint32_t slot) const {
+        return {pack_of(pack), slot};
+    }
 
 private:
     struct State {

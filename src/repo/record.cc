@@ -18,9 +18,10 @@ struct RecordKeys {
 
 RecordKeys keys_for(const RecordPlace& place, const Key256& base) {
     const auto derive = [&](std::string_view purpose) {
-        const Transcript info =
-            Transcript("perdure record v1").add(purpose).add_u64(static_cast<std::uint64_t>(place.type)).add(
-                place.name);
+        const Transcript info = Transcript("perdure record v1")
+                                    .add(purpose)
+                                    .add_u64(static_cast<std::uint64_t>(place.type))
+                                    .add(place.name);
         return derive_key(base, place.repository.view(), info.view());
     };
     return {derive("seal"), derive("nonce")};
@@ -150,7 +151,8 @@ Result<FrameHeader> parse_frame(ByteView object) {
     if (std::to_integer<std::uint32_t>(object[4]) != kFormatVersion)
         return Error(ErrorKind::Unsupported,
                      "record has format version " +
-                         std::to_string(std::to_integer<unsigned>(object[4])) + ", this program knows 1")
+                         std::to_string(std::to_integer<unsigned>(object[4])) +
+                         ", this program knows 1")
             .with_hint("use a newer perdure");
     FrameHeader header{};
     header.type = static_cast<ObjectType>(object[5]);

@@ -1,7 +1,9 @@
 // How a small record lies in the store: framed, signed, and sealed (FORMAT.md, Records).
 //
-// The invariant: nothing that comes out of open_record() can have been renamed, retyped, re-homed to another repository, changed, or made by
-// someone without the key; and the signer it names did sign these bytes under this name. Whether that signer was *allowed* to is the caller's to ask (repo/trust.h).
+// The invariant: nothing that comes out of open_record() can have been renamed, retyped, re-homed
+// to another repository, changed, or made by someone without the key; and the signer it names did
+// sign these bytes under this name. Whether that signer was *allowed* to is the caller's to ask
+// (repo/trust.h).
 #pragma once
 
 #include <functional>
@@ -38,11 +40,12 @@ struct RecordPlace {
 
 enum class Sealing : std::uint8_t { Clear = 0, IndexKey = 1, Session = 2 };
 
-/// What seals a record: nothing, a domain's index key, or a session secret. The key of each record is derived from it and the record's place.
+/// What seals a record: nothing, a domain's index key, or a session secret. The key of each record
+/// is derived from it and the record's place.
 struct SealWith {
     Sealing sealing = Sealing::Clear;
-    Key256 key;                     // unused if Clear
-    std::uint32_t domain = 0;       // in clear, so that a reader knows which key opens it
+    Key256 key;                // unused if Clear
+    std::uint32_t domain = 0;  // in clear, so that a reader knows which key opens it
     std::uint32_t generation = 0;
 };
 
@@ -78,21 +81,25 @@ struct SignWith {
 };
 
 /// The framed bytes of `body`: signed if `sign` has a key, then sealed. Deterministic.
-Buffer seal_record(const RecordPlace& place, ByteView body, const SignWith& sign, const SealWith& seal);
+Buffer seal_record(const RecordPlace& place, ByteView body, const SignWith& sign,
+                   const SealWith& seal);
 
 /// Reads the frame's header and checks magic, version, lengths and CRC. Corrupt otherwise.
 Result<FrameHeader> parse_frame(ByteView object);
 
-/// The record at the start of `object`. `key_of` gives the key for what the frame names, or an error (Denied: this key holder may not read it). Corrupt if it does
-/// not authenticate. Signatures are not checked here: that takes the signer's key, see verify_signature().
+/// The record at the start of `object`. `key_of` gives the key for what the frame names, or an
+/// error (Denied: this key holder may not read it). Corrupt if it does not authenticate. Signatures
+/// are not checked here: that takes the signer's key, see verify_signature().
 Result<OpenedRecord> open_record(const RecordPlace& place, ByteView object,
                                  const std::function<Result<Key256>(const FrameHeader&)>& key_of);
 
 /// Whether `record` was signed by the holder of `key` for this place.
 bool verify_signature(const RecordPlace& place, const OpenedRecord& record, const VerifyKey& key);
-bool verify_previous_owner_signature(const RecordPlace& place, const OpenedRecord& record, const VerifyKey& key);
+bool verify_previous_owner_signature(const RecordPlace& place, const OpenedRecord& record,
+                                     const VerifyKey& key);
 
-/// Length-prefixed concatenation: the injective encoding used for every AAD, signature and KDF info.
+/// Length-prefixed concatenation: the injective encoding used for every AAD, signature and KDF
+/// info.
 class Transcript {
 public:
     explicit Transcript(std::string_view label) { add(as_bytes(label)); }

@@ -1,5 +1,7 @@
 // Who takes part: enrolments, epochs, key slots, revocations.
 
+#include <algorithm>
+
 #include "base/try.h"
 #include "repo/owner_records.h"
 #include "repo/repository.h"
@@ -47,6 +49,13 @@ Result<Enrolment> Repository::read_enrolment(WriterNumber w, ByteView object) co
     if (enrolment.number != w) return bad("is another enrolment's record");
     if (enrolment.kind != EnrolmentKind::Barrier && opened.signer.role != Role::Owner)
         return bad("was not signed by the owner");
+    // A seed that was rotated away enrols nobody any more.
+    const Epoch* signed_in = find_epoch(opened.signer.epoch);
+    for (const Epoch& later : epochs_)
+        if (opened.signer.role == Role::Owner && later.number > opened.signer.epoch &&
+            later.owner_verify_key != signed_in->owner_verify_key &&
+            number(w) >= later.enrolments_below)
+            return bad("was signed with owner keys that had been rotated away");
     return enrolment;
 }
 
@@ -141,6 +150,9 @@ Result<WriterIdentity> Repository::enrol(const Certificate& wanted, std::stop_to
         enrolment.number = list.next;
         enrolment.previous = list.last_digest;
         enrolment.time_ns = static_cast<std::uint64_t>(clock_.now().nanoseconds);
+        for (const auto& [w, earlier] : list.by_number)
+            if (earlier.kind == EnrolmentKind::Barrier)
+                certificate.obeys = std::max(certificate.obeys, earlier.list);
         enrolment.certificate = certificate;
         const ObjectName name = names::enrolment(list.next);
         const Buffer object = seal_record(
@@ -162,6 +174,7 @@ Result<WriterIdentity> Repository::enrol(const Certificate& wanted, std::stop_to
         identity.name = certificate.name;
         identity.role = certificate.role;
         identity.domains.push_back(domain);
+        identity.obeys = certificate.obeys;
         return identity;
     }
 }
@@ -345,6 +358,9 @@ Result<std::string> Repository::rotate(const Passphrase& passphrase, Argon2Cost 
     next.owner_sealing_key = owner.opening.sealing_key();
     next.owner_verify_key = owner.signing.verify_key();
     next.slots = {{slot.id, digest_of(slot_object), std::move(label)}};
+    forget_enrolments();
+    const EnrolmentList enrolled = PERDURE_TRY(enrolments(stop));
+    next.enrolments_below = number(enrolled.next);
     // Former seeds are sealed anew: the boxes of the epoch before open only with its own keys.
     next.former_seeds.clear();
     const auto seal_former = [&](EpochNumber e, ByteView former) {

@@ -71,10 +71,12 @@ protocol::AnswerKind kind_of(const Error& error) {
 
 // ------------------------------------------------------------------------------------ driver
 
-/// Performs the protocol's actions against the store. What a Create sends is encoded once a name and repeated byte for byte.
+/// Performs the protocol's actions against the store. What a Create sends is encoded once a name
+/// and repeated byte for byte.
 class WriteSession::Driver {
 public:
-    Driver(WriteSession& session, std::stop_token stop) : session_(session), stop_(std::move(stop)) {}
+    Driver(WriteSession& session, std::stop_token stop)
+        : session_(session), stop_(std::move(stop)) {}
 
     TokenTable tokens;
     std::function<Result<Buffer>(const protocol::Action&)> encode;
@@ -100,7 +102,8 @@ public:
 
 private:
     ObjectName name_of(const protocol::ObjectKey& key) const {
-        const SessionName session{WriterNumber{static_cast<std::uint32_t>(key.writer)}, SessionNumber{key.number}};
+        const SessionName session{WriterNumber{static_cast<std::uint32_t>(key.writer)},
+                                  SessionNumber{key.number}};
         switch (key.type) {
             case protocol::ObjectType::LogEntry: return names::log_entry(session);
             case protocol::ObjectType::Ending: return names::point(session);
@@ -129,7 +132,8 @@ private:
             }
             at = sent_.emplace(name, std::move(*bytes)).first;
         }
-        // An interrupt must not leave a half-answered commit: requests of the protocol are short and run to their end.
+        // An interrupt must not leave a half-answered commit: requests of the protocol are short
+        // and run to their end.
         const auto created = session_.repository_.store().create(name, at->second, {});
         if (created) return protocol::Answer::done(tokens.token_of(digest_of(at->second)));
         last_error_ = created.error().describe();
@@ -153,20 +157,24 @@ private:
             last_kind_ = ErrorKind::Corrupt;
             return protocol::Answer::plain(protocol::AnswerKind::Invalid);
         }
-        return protocol::Answer::found(std::move(*record), tokens.token_of(digest_of(*bytes)), identical);
+        return protocol::Answer::found(std::move(*record), tokens.token_of(digest_of(*bytes)),
+                                       identical);
     }
 
     Result<protocol::Record> interpret(const protocol::ObjectKey& key, const Buffer& bytes) {
-        const SessionName session{WriterNumber{static_cast<std::uint32_t>(key.writer)}, SessionNumber{key.number}};
+        const SessionName session{WriterNumber{static_cast<std::uint32_t>(key.writer)},
+                                  SessionNumber{key.number}};
         const Repository& repository = session_.repository_;
         switch (key.type) {
             case protocol::ObjectType::LogEntry: {
-                // A writer without the owner's help can still authenticate its own entries: it enrolled with this key.
+                // A writer without the owner's help can still authenticate its own entries: it
+                // enrolled with this key.
                 const LogRecord log = PERDURE_TRY(repository.load_log_entry(session, nullptr, {}));
                 protocol::LogEntry entry;
-                entry.kind = log.kind == LogKind::Barrier              ? protocol::EntryKind::Barrier
-                             : log.purpose == SessionPurpose::Read     ? protocol::EntryKind::ReadSession
-                                                                       : protocol::EntryKind::Session;
+                entry.kind = log.kind == LogKind::Barrier ? protocol::EntryKind::Barrier
+                             : log.purpose == SessionPurpose::Read
+                                 ? protocol::EntryKind::ReadSession
+                                 : protocol::EntryKind::Session;
                 entry.list = log.list;
                 entry.previous = log.previous ? tokens.token_of(*log.previous) : 0;
                 return protocol::Record(entry);
@@ -174,53 +182,74 @@ private:
             case protocol::ObjectType::Ending: {
                 const Point point = PERDURE_TRY(repository.load_point(session, {}));
                 protocol::EndRecord end;
-                end.kind = point.header.kind == EndKind::Fence        ? protocol::EndKind::Fence
-                           : point.header.kind == EndKind::EndRecord  ? protocol::EndKind::End
-                           : point.header.kind == EndKind::Checkpoint ? protocol::EndKind::Checkpoint
-                                                                      : protocol::EndKind::Point;
+                end.kind = point.header.kind == EndKind::Fence       ? protocol::EndKind::Fence
+                           : point.header.kind == EndKind::EndRecord ? protocol::EndKind::End
+                           : point.header.kind == EndKind::Checkpoint
+                               ? protocol::EndKind::Checkpoint
+                               : protocol::EndKind::Point;
                 end.index = point.header.index ? tokens.token_of(*point.header.index) : 0;
                 return protocol::Record(end);
             }
-            case protocol::ObjectType::List: PERDURE_TRY(session_.note_condemned(key.number, bytes)); return protocol::Record();
+            case protocol::ObjectType::List:
+                PERDURE_TRY(session_.note_condemned(key.number, bytes));
+                return protocol::Record();
             default: return protocol::Record();
         }
     }
 
-    /// Maintainers write closed records; a program that knows none of their kind yet must still honour them.
+    /// Maintainers write closed records; a program that knows none of their kind yet must still
+    /// honour them.
     protocol::Answer load_closed(const protocol::Action& action) {
         const std::string prefix = "closed/" + to_hex(action.key.writer, 8) + "/";
         bool contradicts = false;
-        const auto listed = session_.repository_.store().list(prefix, [&](std::string_view name, const ObjectStat&) {
-            const auto below = number_from_hex(name.substr(prefix.size()), 16);
-            contradicts = contradicts || (below && *below > action.key.number);
-            return true;
-        }, {});
+        const auto listed = session_.repository_.store().list(
+            prefix,
+            [&](std::string_view name, const ObjectStat&) {
+                const auto below = number_from_hex(name.substr(prefix.size()), 16);
+                contradicts = contradicts || (below && *below > action.key.number);
+                return true;
+            },
+            {});
         if (!listed) return protocol::Answer::plain(kind_of(listed.error()));
         if (!contradicts) return protocol::Answer::plain(protocol::AnswerKind::NotFound);
         last_error_ = prefix + ": the number was settled by a maintainer before it was committed";
-        return protocol::Answer::found(protocol::ClosedStatement{tokens.token_of(Digest()), false}, 0, false);
+        return protocol::Answer::found(protocol::ClosedStatement{tokens.token_of(Digest()), false},
+                                       0, false);
     }
 
     Error failure(protocol::Failure failure, std::string_view what) const {
         const auto text = [&](std::string_view why) {
-            return std::string(what) + " " + std::string(why) + (last_error_.empty() ? "" : " (" + last_error_ + ")");
+            return std::string(what) + " " + std::string(why) +
+                   (last_error_.empty() ? "" : " (" + last_error_ + ")");
         };
         switch (failure) {
             case protocol::Failure::Fenced:
             case protocol::Failure::Contradicted:
-                return Error(ErrorKind::Fenced, text("was ended by a maintainer, who took it for dead; nothing of it counts"))
+                return Error(ErrorKind::Fenced, text("was ended by a maintainer, who took it for "
+                                                     "dead; nothing of it counts"))
                     .with_hint("run the backup again");
             case protocol::Failure::Foreign:
-                return Error(ErrorKind::Corrupt, text("found another object under a name of its own"))
-                    .with_hint("is the same writer key used on two machines? give each its own: `perdure key writer add`");
+                return Error(ErrorKind::Corrupt,
+                             text("found another object under a name of its own"))
+                    .with_hint(
+                        "is the same writer key used on two machines? give each its own: `perdure "
+                        "key writer add`");
             case protocol::Failure::Unknown:
-                return Error(ErrorKind::Timeout, text("may or may not have been committed: the store's answer was lost and could not be read back"))
+                return Error(ErrorKind::Timeout,
+                             text("may or may not have been committed: the store's answer was lost "
+                                  "and could not be read back"))
                     .with_hint("run `perdure list` when the store answers again");
-            case protocol::Failure::Refused: return Error(last_kind_, text("was refused by the store"));
+            case protocol::Failure::Refused:
+                return Error(last_kind_, text("was refused by the store"));
             case protocol::Failure::Damaged:
             case protocol::Failure::BrokenChain:
-            case protocol::Failure::Missing: return Error(ErrorKind::Corrupt, text("found the writer's log damaged")).with_hint("run `perdure check`");
-            default: return Error(last_kind_ == ErrorKind::AlreadyExists ? ErrorKind::Unavailable : last_kind_, text("got no clear answer from the store"));
+            case protocol::Failure::Missing:
+                return Error(ErrorKind::Corrupt, text("found the writer's log damaged"))
+                    .with_hint("run `perdure check`");
+            default:
+                return Error(
+                    last_kind_ == ErrorKind::AlreadyExists ? ErrorKind::Unavailable : last_kind_,
+                    text("got no clear answer from the store"));
         }
     }
 
@@ -234,21 +263,29 @@ private:
 
 // ------------------------------------------------------------------------------------ begin
 
-WriteSession::WriteSession(const Repository& repository, const WriterIdentity& identity, const LocalCache& cache)
-    : repository_(repository), identity_(identity), cache_(cache), signing_(identity.signing_seed) {}
+WriteSession::WriteSession(const Repository& repository, const WriterIdentity& identity,
+                           const LocalCache& cache)
+    : repository_(repository),
+      identity_(identity),
+      cache_(cache),
+      signing_(identity.signing_seed) {}
 
 Buffer WriteSession::seal_signed(ObjectType type, const ObjectName& name, ByteView body) const {
-    const SignWith sign{{identity_.role, identity_.enrolment, repository_.epoch().number}, &signing_, nullptr};
+    const SignWith sign{
+        {identity_.role, identity_.enrolment, repository_.epoch().number}, &signing_, nullptr};
     const DomainKeys& domain = context_.domain;
-    return seal_record({repository_.id(), type, name.text()}, body, sign,
-                       {Sealing::IndexKey, domain.index_key, domain.name.domain, domain.name.generation});
+    return seal_record(
+        {repository_.id(), type, name.text()}, body, sign,
+        {Sealing::IndexKey, domain.index_key, domain.name.domain, domain.name.generation});
 }
 
-Buffer WriteSession::encode_session_entry(SessionNumber n, std::optional<Digest> previous, const SessionOptions& options) {
+Buffer WriteSession::encode_session_entry(SessionNumber n, std::optional<Digest> previous,
+                                          const SessionOptions& options) {
     context_.session = {identity_.enrolment, n};
     repository_.random().fill(context_.secret.reveal_mutable());
-    context_.sealed_secret = seal_session_secret(repository_.epoch().owner_sealing_key,
-                                                 {repository_.id(), context_.session, repository_.epoch().number}, context_.secret);
+    context_.sealed_secret = seal_session_secret(
+        repository_.epoch().owner_sealing_key,
+        {repository_.id(), context_.session, repository_.epoch().number}, context_.secret);
     LogRecord record;
     record.session = context_.session;
     record.previous = previous;
@@ -257,20 +294,27 @@ Buffer WriteSession::encode_session_entry(SessionNumber n, std::optional<Digest>
     record.sealed_secret = context_.sealed_secret;
     record.program = program_name();
     record.host = options.host;
-    return seal_signed(ObjectType::LogEntry, names::log_entry(context_.session), encode_log_record(record));
+    return seal_signed(ObjectType::LogEntry, names::log_entry(context_.session),
+                       encode_log_record(record));
 }
 
 Result<void> WriteSession::note_condemned(std::uint64_t list, ByteView object) {
     const ObjectName name = names::condemned_list(list);
-    const auto opened = PERDURE_TRY(repository_.open_by_maintainer(ObjectType::CondemnedList, name, object));
+    const auto opened =
+        PERDURE_TRY(repository_.open_by_maintainer(ObjectType::CondemnedList, name, object));
     const auto record = PERDURE_TRY(decode<v1::CondemnedList>(opened.body, "condemned list"));
     for (const auto& section : record.sections())
-        for (const auto& pack : section.condemned().packs()) condemned_.insert(PERDURE_TRY(from_proto(pack)));
+        for (const auto& pack : section.condemned().packs())
+            condemned_.insert(PERDURE_TRY(from_proto(pack)));
     return {};
 }
 
-Result<std::unique_ptr<WriteSession>> WriteSession::begin(const Repository& repository, const WriterIdentity& identity, const LocalCache& cache,
-                                                          const SessionOptions& options, std::stop_token stop) {
+Result<std::unique_ptr<WriteSession>> WriteSession::begin(const Repository& repository,
+                                                          const WriterIdentity& identity,
+                                                          const LocalCache& cache,
+                                                          const SessionOptions& options,
+                                                          std::stop_token stop) {
+    PERDURE_TRY(repository.may_write());
     std::unique_ptr<WriteSession> session(new WriteSession(repository, identity, cache));
     session->context_.repository = repository.id();
     session->context_.domain = PERDURE_TRY(repository.domain_keys());
@@ -278,14 +322,20 @@ Result<std::unique_ptr<WriteSession>> WriteSession::begin(const Repository& repo
 
     Driver driver(*session, stop);
     LogPosition position = load_position(cache, identity.enrolment);
+    position.obeys = std::max(position.obeys, identity.obeys);
     protocol::SessionBegin::Start start;
     start.writer = number(identity.enrolment);
-    start.head = {position.next, position.previous ? driver.tokens.token_of(*position.previous) : 0, position.obeys};
+    start.head = {position.next, position.previous ? driver.tokens.token_of(*position.previous) : 0,
+                  position.obeys};
     if (position.next == 1) {
-        PERDURE_TRY(repository.store().list(names::log_prefix(identity.enrolment), [&](std::string_view name, const ObjectStat&) {
-            if (const auto entry = names::parse_log_entry(name)) start.known = std::max(start.known, number(entry->session) + 1);
-            return true;
-        }, stop));
+        PERDURE_TRY(repository.store().list(
+            names::log_prefix(identity.enrolment),
+            [&](std::string_view name, const ObjectStat&) {
+                if (const auto entry = names::parse_log_entry(name))
+                    start.known = std::max(start.known, number(entry->session) + 1);
+                return true;
+            },
+            stop));
     } else {
         start.known = position.next + 1;  // the newest entry is read again: it must still be there
     }
@@ -293,7 +343,8 @@ Result<std::unique_ptr<WriteSession>> WriteSession::begin(const Repository& repo
     protocol::SessionBegin machine(start);
     driver.encode = [&](const protocol::Action& action) -> Result<Buffer> {
         const auto& entry = std::get<protocol::LogEntry>(action.record);
-        return session->encode_session_entry(SessionNumber{action.key.number}, driver.tokens.digest_of(entry.previous), options);
+        return session->encode_session_entry(SessionNumber{action.key.number},
+                                             driver.tokens.digest_of(entry.previous), options);
     };
     auto begun = driver.run(machine, "beginning a session");
     if (!begun) {
@@ -327,7 +378,8 @@ PackId WriteSession::new_pack_id() {
 
 // ------------------------------------------------------------------------------------ packs
 
-Result<void> WriteSession::publish(FinishedPack& pack, std::vector<std::uint64_t> fingerprints, std::stop_token stop) {
+Result<void> WriteSession::publish(FinishedPack& pack, std::vector<std::uint64_t> fingerprints,
+                                   std::stop_token stop) {
     const ObjectName name = pack.table.name();
     auto created = repository_.store().create(name, pack.bytes, stop);
     if (!created && created.error().kind() == ErrorKind::AlreadyExists) {
@@ -351,18 +403,22 @@ std::uint64_t WriteSession::bytes_published() const {
 void WriteSession::mark_published(LivenessMarks& marks, PackRegistry& registry) const {
     published_.with([&](const Published& p) {
         for (const PackTable& table : p.packs)
-            for (const SlotEntry& slot : table.slots) marks.mark(registry.number_of(slot.birth.pack), slot.birth.slot);
+            for (const SlotEntry& slot : table.slots)
+                marks.mark(registry.number_of(slot.birth.pack), slot.birth.slot);
     });
 }
 
 // ------------------------------------------------------------------------------------ commit
 
-Result<Buffer> WriteSession::encode_end(PointHeader& header, const std::optional<PointBody>& body) const {
+Result<Buffer> WriteSession::encode_end(PointHeader& header,
+                                        const std::optional<PointBody>& body) const {
     const ObjectName name = names::point(context_.session);
     Buffer framed_body;
     if (body) {
-        framed_body = seal_record({repository_.id(), ObjectType::PointBody, name.text()}, encode_point_body(*body), {},
-                                  {Sealing::Session, context_.secret, context_.domain.name.domain, context_.domain.name.generation});
+        framed_body = seal_record({repository_.id(), ObjectType::PointBody, name.text()},
+                                  encode_point_body(*body), {},
+                                  {Sealing::Session, context_.secret, context_.domain.name.domain,
+                                   context_.domain.name.generation});
         header.body = digest_of(framed_body);
     }
     header.session = context_.session;
@@ -375,7 +431,8 @@ Result<Buffer> WriteSession::encode_end(PointHeader& header, const std::optional
     return object;
 }
 
-Result<Committed> WriteSession::commit(PointHeader header, const std::optional<PointBody>& body, std::optional<LivenessSummary> liveness,
+Result<Committed> WriteSession::commit(PointHeader header, const std::optional<PointBody>& body,
+                                       std::optional<LivenessSummary> liveness,
                                        std::stop_token stop) {
     Index index;
     index.session = context_.session;
@@ -390,12 +447,14 @@ Result<Committed> WriteSession::commit(PointHeader header, const std::optional<P
     const Buffer index_body = encode_index(index);
     const Buffer index_object = seal_signed(ObjectType::Index, index_name, index_body);
     header.index = digest_of(index_object);
-    const bool new_leaves = std::any_of(hints.begin(), hints.end(), [](const PackHints& h) { return !h.fingerprints.empty(); });
+    const bool new_leaves = std::any_of(hints.begin(), hints.end(),
+                                        [](const PackHints& h) { return !h.fingerprints.empty(); });
     const Buffer hints_body = encode_hints(hints);
     if (new_leaves) {
         // Hints may be lost without a word: a failure here costs the next session time.
         const ObjectName hints_name = names::hints(context_.session);
-        const auto ignored = repository_.store().create(hints_name, seal_signed(ObjectType::Hints, hints_name, hints_body), stop);
+        const auto ignored = repository_.store().create(
+            hints_name, seal_signed(ObjectType::Hints, hints_name, hints_body), stop);
         static_cast<void>(ignored.has_value());
     }
     const Buffer end_object = PERDURE_TRY(encode_end(header, body));
@@ -405,25 +464,30 @@ Result<Committed> WriteSession::commit(PointHeader header, const std::optional<P
         return action.key.type == protocol::ObjectType::Index ? index_object : end_object;
     };
     protocol::EndRecord record;
-    record.kind = header.kind == EndKind::Checkpoint ? protocol::EndKind::Checkpoint
+    record.kind = header.kind == EndKind::Checkpoint  ? protocol::EndKind::Checkpoint
                   : header.kind == EndKind::EndRecord ? protocol::EndKind::End
                                                       : protocol::EndKind::Point;
     record.index = driver.tokens.token_of(*header.index);
-    if (!header.supersedes.empty()) record.supersedes = number(header.supersedes.back().session.session);
-    protocol::SessionCommit machine(number(identity_.enrolment), number(context_.session.session), record);
+    if (!header.supersedes.empty())
+        record.supersedes = number(header.supersedes.back().session.session);
+    protocol::SessionCommit machine(number(identity_.enrolment), number(context_.session.session),
+                                    record);
     PERDURE_TRY(driver.run(machine, "session " + short_text(context_.session)));
     return Committed{context_.session, digest_of(end_object), header.index};
 }
 
-// ------------------------------------------------------------------------------------ what may be reused
+// ------------------------------------------------------------------------------------ what may be
+// reused
 
-Result<std::vector<OwnSession>> own_sessions(const Repository& repository, WriterNumber writer, SessionNumber from, SessionNumber before,
+Result<std::vector<OwnSession>> own_sessions(const Repository& repository, WriterNumber writer,
+                                             SessionNumber from, SessionNumber before,
                                              std::stop_token stop) {
     std::vector<OwnSession> sessions;
     for (std::uint64_t n = number(from); n < number(before); ++n) {
         const SessionName session{writer, SessionNumber{n}};
         auto point = repository.load_point(session, stop);
-        if (!point || !point->header.index) continue;  // open, fenced or damaged: nothing of it is reused
+        if (!point || !point->header.index)
+            continue;  // open, fenced or damaged: nothing of it is reused
         auto index = repository.load_index(session, point->header.index, stop);
         if (!index) continue;
         sessions.push_back({session, std::move(*point), std::move(*index)});
@@ -472,18 +536,22 @@ CachedLeaves load_leaves_file(const LocalCache& cache) {
     return r.done() ? leaves : CachedLeaves{};
 }
 
-/// Fingerprints of a session's packs: its hints object, or the packs' own manifests when that is gone.
-std::vector<PackHints> hints_of(const Repository& repository, const OwnSession& session, std::stop_token stop) {
+/// Fingerprints of a session's packs: its hints object, or the packs' own manifests when that is
+/// gone.
+std::vector<PackHints> hints_of(const Repository& repository, const OwnSession& session,
+                                std::stop_token stop) {
     const ObjectName name = names::hints(session.session);
     if (const auto object = repository.store().load(name, ByteRange::all(), stop))
-        if (const auto opened = repository.open_by_writer(ObjectType::Hints, name, session.session.writer, *object))
+        if (const auto opened =
+                repository.open_by_writer(ObjectType::Hints, name, session.session.writer, *object))
             if (auto hints = decode_hints(opened->body)) return std::move(*hints);
     std::vector<PackHints> hints;
     for (const PackTable& table : session.index->packs) {
         const auto manifest = load_manifest(repository, table, stop);
         if (!manifest) continue;
         PackHints pack{table.pack.pack, {}};
-        for (const LeafRecord& leaf : manifest->leaves) pack.fingerprints.push_back(leaf.id.fingerprint());
+        for (const LeafRecord& leaf : manifest->leaves)
+            pack.fingerprints.push_back(leaf.id.fingerprint());
         hints.push_back(std::move(pack));
     }
     return hints;
@@ -491,27 +559,32 @@ std::vector<PackHints> hints_of(const Repository& repository, const OwnSession& 
 
 }  // namespace
 
-Result<void> load_leaf_index(const Repository& repository, const LocalCache& cache, const WriteSession& session, LeafIndex& leaves,
-                             std::stop_token stop) {
+Result<void> load_leaf_index(const Repository& repository, const LocalCache& cache,
+                             const WriteSession& session, LeafIndex& leaves, std::stop_token stop) {
     CachedLeaves cached = load_leaves_file(cache);
     const WriterNumber writer = session.name().writer;
     if (number(cached.below) > number(session.name().session)) cached = {};
     const std::size_t known = cached.parts.size();
     const std::uint64_t settled = number(cached.below);
-    for (const OwnSession& own : PERDURE_TRY(own_sessions(repository, writer, cached.below, session.name().session, stop))) {
+    for (const OwnSession& own : PERDURE_TRY(
+             own_sessions(repository, writer, cached.below, session.name().session, stop))) {
         if (own.index->packs.empty()) continue;
         Index packs_only;
         packs_only.session = own.session;
         packs_only.packs = own.index->packs;
-        cached.parts.push_back({own.session.session, encode_index(packs_only), encode_hints(hints_of(repository, own, stop))});
+        cached.parts.push_back({own.session.session, encode_index(packs_only),
+                                encode_hints(hints_of(repository, own, stop))});
     }
     for (const auto& part : cached.parts) {
         const auto index = decode_index(part.index);
         const auto hints = decode_hints(part.hints);
         if (!index || !hints) continue;
         for (const PackTable& table : index->packs) {
-            const auto at = std::find_if(hints->begin(), hints->end(), [&](const PackHints& h) { return h.pack == table.pack.pack; });
-            if (at != hints->end() && session.may_reuse(table.pack)) leaves.attach(table, at->fingerprints);
+            const auto at = std::find_if(hints->begin(), hints->end(), [&](const PackHints& h) {
+                return h.pack == table.pack.pack;
+            });
+            if (at != hints->end() && session.may_reuse(table.pack))
+                leaves.attach(table, at->fingerprints);
         }
     }
     // Sessions still open may yet commit: only a prefix of ended ones is settled for the cache.
@@ -520,14 +593,17 @@ Result<void> load_leaf_index(const Repository& repository, const LocalCache& cac
         if (repository.store().stat(names::point({writer, SessionNumber{n}}), stop)) break;
         cached.below = SessionNumber{n};
     }
-    std::erase_if(cached.parts, [&](const auto& part) { return number(part.session) >= number(cached.below); });
+    std::erase_if(cached.parts,
+                  [&](const auto& part) { return number(part.session) >= number(cached.below); });
     // Rewritten only when it would save reading more than a few endings.
-    if (cached.parts.size() != known || number(cached.below) > settled + 8) cache.save(kLeavesFile, encode_leaves_file(cached));
+    if (cached.parts.size() != known || number(cached.below) > settled + 8)
+        cache.save(kLeavesFile, encode_leaves_file(cached));
     return {};
 }
 
 Key256 cache_key(const Repository& repository, const WriterIdentity* identity) {
-    const Key256& root = identity != nullptr ? identity->signing_seed : repository.keyring().owner().seed;
+    const Key256& root =
+        identity != nullptr ? identity->signing_seed : repository.keyring().owner().seed;
     return derive_key(root, repository.id().view(), Transcript("perdure cache key v1").view());
 }
 

@@ -1,5 +1,6 @@
-// A writing session: takes a number, publishes packs, and ends the number by one commit (DESIGN, commit protocol). Production drives the step functions of
-// repo/protocol against the store; the search in tests/protocol explores the same ones.
+// A writing session: takes a number, publishes packs, and ends the number by one commit (DESIGN,
+// commit protocol). Production drives the step functions of repo/protocol against the store; the
+// search in tests/protocol explores the same ones.
 //
 // The invariant: nothing refers to a pack that is not durable; the point is created last and once.
 #pragma once
@@ -20,11 +21,12 @@
 
 namespace perdure {
 
-/// A verified prefix of a writer's log, to begin the next session from. Kept in the local cache; without it the log is read from its start.
+/// A verified prefix of a writer's log, to begin the next session from. Kept in the local cache;
+/// without it the log is read from its start.
 struct LogPosition {
-    std::uint64_t next = 1;             // first number not read
-    std::optional<Digest> previous;     // of entry next-1
-    std::uint64_t obeys = 0;            // highest list with a barrier below `next`
+    std::uint64_t next = 1;          // first number not read
+    std::optional<Digest> previous;  // of entry next-1
+    std::uint64_t obeys = 0;         // highest list with a barrier below `next`
 };
 
 struct SessionOptions {
@@ -42,28 +44,35 @@ struct Committed {
 /// Thread-safe where noted.
 class WriteSession {
 public:
-    static Result<std::unique_ptr<WriteSession>> begin(const Repository&, const WriterIdentity&, const LocalCache&, const SessionOptions&, std::stop_token);
+    static Result<std::unique_ptr<WriteSession>> begin(const Repository&, const WriterIdentity&,
+                                                       const LocalCache&, const SessionOptions&,
+                                                       std::stop_token);
 
     SessionName name() const { return context_.session; }
     const PackContext& context() const { return context_; }
     bool create_if_absent_proven() const { return proven_; }
-    /// May what lies in this pack be carried over? (On no list the session obeys, or released.) Thread-safe.
+    /// May what lies in this pack be carried over? (On no list the session obeys, or released.)
+    /// Thread-safe.
     bool may_reuse(const BirthPack&) const;
 
     /// A fresh pack id. Thread-safe.
     PackId new_pack_id();
     /// Publishes a pack: durable on return. Thread-safe.
-    Result<void> publish(FinishedPack& pack, std::vector<std::uint64_t> fingerprints, std::stop_token);
+    Result<void> publish(FinishedPack& pack, std::vector<std::uint64_t> fingerprints,
+                         std::stop_token);
     std::uint64_t bytes_published() const;
     /// Marks every block this session has published.
     void mark_published(LivenessMarks&, PackRegistry&) const;
 
-    /// Ends the number. `header` needs kind, times, host, sources, outcome and so on; names, digests and the sealed secret are filled in.
-    /// Timeout: it may or may not be committed (outcome UNKNOWN). Fenced: someone ended the number; the work is void.
-    Result<Committed> commit(PointHeader header, const std::optional<PointBody>& body, std::optional<LivenessSummary> liveness, std::stop_token);
+    /// Ends the number. `header` needs kind, times, host, sources, outcome and so on; names,
+    /// digests and the sealed secret are filled in. Timeout: it may or may not be committed
+    /// (outcome UNKNOWN). Fenced: someone ended the number; the work is void.
+    Result<Committed> commit(PointHeader header, const std::optional<PointBody>& body,
+                             std::optional<LivenessSummary> liveness, std::stop_token);
 
 private:
-    WriteSession(const Repository& repository, const WriterIdentity& identity, const LocalCache& cache);
+    WriteSession(const Repository& repository, const WriterIdentity& identity,
+                 const LocalCache& cache);
 
     class Driver;
     struct Published {
@@ -72,7 +81,8 @@ private:
         std::uint64_t bytes = 0;
     };
 
-    Buffer encode_session_entry(SessionNumber, std::optional<Digest> previous, const SessionOptions&);
+    Buffer encode_session_entry(SessionNumber, std::optional<Digest> previous,
+                                const SessionOptions&);
     Buffer seal_signed(ObjectType, const ObjectName&, ByteView body) const;
     Result<Buffer> encode_end(PointHeader&, const std::optional<PointBody>&) const;
     Result<void> note_condemned(std::uint64_t list, ByteView object);
@@ -88,16 +98,20 @@ private:
     Guarded<Published> published_;
 };
 
-/// Own sessions that ended with a point or checkpoint that binds an index, oldest first: what may be reused. Reads log numbers from `from` on.
+/// Own sessions that ended with a point or checkpoint that binds an index, oldest first: what may
+/// be reused. Reads log numbers from `from` on.
 struct OwnSession {
     SessionName session;
     Point point;
     std::shared_ptr<const Index> index;
 };
-Result<std::vector<OwnSession>> own_sessions(const Repository&, WriterNumber, SessionNumber from, SessionNumber before, std::stop_token);
+Result<std::vector<OwnSession>> own_sessions(const Repository&, WriterNumber, SessionNumber from,
+                                             SessionNumber before, std::stop_token);
 
-/// Fills `index` with the leaves of the writer's committed sessions below `before`, from the cache where it can; packs the session may not reuse are left out.
-Result<void> load_leaf_index(const Repository&, const LocalCache&, const WriteSession&, LeafIndex& index, std::stop_token);
+/// Fills `index` with the leaves of the writer's committed sessions below `before`, from the cache
+/// where it can; packs the session may not reuse are left out.
+Result<void> load_leaf_index(const Repository&, const LocalCache&, const WriteSession&,
+                             LeafIndex& index, std::stop_token);
 
 /// The key of a machine's cache: from its identity, or from the owner's seed when there is none.
 Key256 cache_key(const Repository&, const WriterIdentity*);

@@ -10,7 +10,8 @@ namespace perdure {
 
 namespace {
 
-// One page in 2048 entries: about 25 KiB stored, small enough that one changed file costs little, large enough to compress.
+// One page in 2048 entries: about 25 KiB stored, small enough that one changed file costs little,
+// large enough to compress.
 constexpr int kEntryBits = 11;
 constexpr int kLevelBits = 8;
 constexpr std::size_t kRunsAPage = 8192;
@@ -39,9 +40,13 @@ Result<PageAddress> TreeWriter::store(ByteView raw) {
 }
 
 Result<void> TreeWriter::outline(TreeEntry& e) {
+    std::size_t inline_bytes = 0;
     for (std::size_t i = 0; i < e.entry.xattrs.size(); ++i) {
         std::string& value = e.entry.xattrs[i].value;
-        if (value.size() <= kMaxInlineXattr) continue;
+        if (value.size() <= kMaxInlineXattr && inline_bytes + value.size() <= kMaxInlineXattrs) {
+            inline_bytes += value.size();
+            continue;
+        }
         const PageAddress page = PERDURE_TRY(store(encode_bytes_page(as_bytes(value))));
         e.outlined_xattrs.push_back({static_cast<std::uint32_t>(i), page});
         value.clear();
@@ -49,7 +54,8 @@ Result<void> TreeWriter::outline(TreeEntry& e) {
     if (e.recipe.size() <= kMaxInlineRuns) return {};
     std::vector<RunsChild> children;
     for (std::size_t at = 0; at < e.recipe.size(); at += kRunsAPage) {
-        const auto part = std::span(e.recipe).subspan(at, std::min(kRunsAPage, e.recipe.size() - at));
+        const auto part =
+            std::span(e.recipe).subspan(at, std::min(kRunsAPage, e.recipe.size() - at));
         std::uint64_t bytes = 0;
         for (const Run& run : part) bytes += run.length;
         children.push_back({PERDURE_TRY(store(encode_runs_page(part, registry_))), bytes});
@@ -57,7 +63,8 @@ Result<void> TreeWriter::outline(TreeEntry& e) {
     while (children.size() > 1) {
         std::vector<RunsChild> parents;
         for (std::size_t at = 0; at < children.size(); at += kRunPagesAPage) {
-            const auto part = std::span(children).subspan(at, std::min(kRunPagesAPage, children.size() - at));
+            const auto part =
+                std::span(children).subspan(at, std::min(kRunPagesAPage, children.size() - at));
             std::uint64_t bytes = 0;
             for (const RunsChild& child : part) bytes += child.bytes;
             parents.push_back({PERDURE_TRY(store(encode_runs_inner_page(part, registry_))), bytes});
@@ -95,7 +102,8 @@ Result<void> TreeWriter::flush_entries() {
 
 Result<void> TreeWriter::add_child(std::size_t level, InnerChild child) {
     if (level == levels_.size()) levels_.emplace_back();
-    if (levels_[level].weight + page_weight(child) > kMaxPageWeight) PERDURE_TRY(flush_level(level));
+    if (levels_[level].weight + page_weight(child) > kMaxPageWeight)
+        PERDURE_TRY(flush_level(level));
     levels_[level].weight += page_weight(child);
     levels_[level].children.push_back(std::move(child));
     return {};
@@ -119,8 +127,9 @@ Result<PageAddress> TreeWriter::finish() {
     PERDURE_CHECK(!entries_.empty() || !levels_.empty());
     if (!entries_.empty()) PERDURE_TRY(flush_entries());
     for (std::size_t level = 0;; ++level) {
-        const bool top = std::all_of(levels_.begin() + static_cast<std::ptrdiff_t>(level) + 1, levels_.end(),
-                                     [](const Level& l) { return l.children.empty(); });
+        const bool top =
+            std::all_of(levels_.begin() + static_cast<std::ptrdiff_t>(level) + 1, levels_.end(),
+                        [](const Level& l) { return l.children.empty(); });
         if (top && levels_[level].children.size() == 1) return levels_[level].children.front().page;
         PERDURE_TRY(flush_level(level));
     }
@@ -140,7 +149,8 @@ Result<void> TreeCursor::descend(PageAddress page, std::optional<std::string_vie
                 while (at_ < entries_.size() && path_less(entries_[at_].entry.path, *to)) ++at_;
             return {};
         }
-        if (kind != PageKind::Inner || steps_.size() >= kMaxDepth) return corrupt("holds a wrong page");
+        if (kind != PageKind::Inner || steps_.size() >= kMaxDepth)
+            return corrupt("holds a wrong page");
         Step step{PERDURE_TRY(decode_inner_page(*raw, registry_)), 0};
         if (step.children.empty()) return corrupt("holds an empty page");
         if (to)
@@ -158,7 +168,8 @@ Result<std::optional<TreeEntry>> TreeCursor::next() {
         PERDURE_TRY(descend(root_, std::nullopt));
     }
     while (at_ == entries_.size()) {
-        while (!steps_.empty() && steps_.back().next == steps_.back().children.size()) steps_.pop_back();
+        while (!steps_.empty() && steps_.back().next == steps_.back().children.size())
+            steps_.pop_back();
         if (steps_.empty()) return std::optional<TreeEntry>();
         Step& step = steps_.back();
         PERDURE_TRY(descend(step.children[step.next++].page, std::nullopt));
@@ -167,7 +178,8 @@ Result<std::optional<TreeEntry>> TreeCursor::next() {
 }
 
 Result<void> TreeCursor::seek(std::string_view path) {
-    // Within the decoded page when it lies ahead there: the usual case of a walk that skips subtrees.
+    // Within the decoded page when it lies ahead there: the usual case of a walk that skips
+    // subtrees.
     if (started_ && at_ < entries_.size() && !path_less(path, entries_[at_].entry.path) &&
         !path_less(entries_.back().entry.path, path)) {
         while (path_less(entries_[at_].entry.path, path)) ++at_;
@@ -201,7 +213,8 @@ Result<void> TreeCursor::complete(TreeEntry& e) {
     if (!e.outlined_recipe) return {};
     e.recipe.clear();
     PERDURE_TRY(read_runs(e.recipe_page, 0, e.recipe));
-    if (length_of(e.recipe) != e.entry.size) return corrupt("a recipe does not add up to its file's size");
+    if (length_of(e.recipe) != e.entry.size)
+        return corrupt("a recipe does not add up to its file's size");
     e.outlined_recipe = false;
     return {};
 }

@@ -1,7 +1,8 @@
 // Trees of pages: the persistent, content-defined B-tree of a point's entries (FORMAT.md, Trees).
 //
-// The invariant: the same entries give the same pages whatever tree came before, because page boundaries depend on entries' paths (keyed) and weights alone. So an
-// incremental backup stores only pages that changed.
+// The invariant: the same entries give the same pages whatever tree came before, because page
+// boundaries depend on entries' paths (keyed) and weights alone. So an incremental backup stores
+// only pages that changed.
 #pragma once
 
 #include <functional>
@@ -22,7 +23,8 @@ using StorePage = std::function<Result<PageAddress>(ByteView raw)>;
 /// The raw bytes of a page.
 using LoadPage = std::function<Result<std::shared_ptr<const Buffer>>(PageAddress)>;
 
-/// Where pages begin: before an entry whose keyed path hash ends in 11 zero bits (one in 2048), at level l in 11 + 8 l.
+/// Where pages begin: before an entry whose keyed path hash ends in 11 zero bits (one in 2048), at
+/// level l in 11 + 8 l.
 class PageBoundaries {
 public:
     explicit PageBoundaries(const Key256& key) : hasher_(key) {}
@@ -38,7 +40,8 @@ public:
     /// Marks every page and every run it is given in `live`.
     TreeWriter(const Key256& boundary_key, PackRegistry&, StorePage, LivenessMarks& live);
 
-    /// In path order; the first is "". Recipes longer than kMaxInlineRuns and long xattrs are outlined here.
+    /// In path order; the first is "". Recipes longer than kMaxInlineRuns and long xattrs are
+    /// outlined here.
     Result<void> add(TreeEntry entry);
     /// The root page. Call once, after at least one add().
     Result<PageAddress> finish();
@@ -92,7 +95,8 @@ private:
     bool started_ = false;
 };
 
-/// Calls `visit` for every page of the tree, run and bytes pages included, and for every recipe: what a liveness summary must hold.
+/// Calls `visit` for every page of the tree, run and bytes pages included, and for every recipe:
+/// what a liveness summary must hold.
 struct TreeVisitor {
     std::function<Result<void>(PageAddress)> page;
     std::function<Result<void>(const TreeEntry&, const Recipe&)> entry;

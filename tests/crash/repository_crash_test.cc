@@ -1,7 +1,9 @@
-// Crash enumeration over what a repository does to a disk (reliability.md T1): after a power loss at any moment every acknowledged point restores
-// identical before anything else is done, nothing is half visible, and the next backup works.
+// Crash enumeration over what a repository does to a disk (reliability.md T1): after a power loss
+// at any moment every acknowledged point restores identical before anything else is done, nothing
+// is half visible, and the next backup works.
 //
-// PERDURE_CRASH_STATES sets how many states a workflow may show (default 2,500; the long run takes 25,000).
+// PERDURE_CRASH_STATES sets how many states a workflow may show (default 2,500; the long run takes
+// 25,000).
 
 #include <gtest/gtest.h>
 
@@ -53,11 +55,13 @@ MemoryTree second_tree() {
     return tree;
 }
 
-/// A machine with its identity; the disk is what may lose power, the machine's own files are not in question.
+/// A machine with its identity; the disk is what may lose power, the machine's own files are not in
+/// question.
 class Machine {
 public:
     explicit Machine(std::shared_ptr<Disk> disk, bool fresh) {
-        auto store = fresh ? LocalStore::initialize_on(disk, "disk", {64 << 10, &system_random()}) : LocalStore::open_on(disk, "disk", {64 << 10, &system_random()});
+        auto store = fresh ? LocalStore::initialize_on(disk, "disk", {64 << 10, &system_random()})
+                           : LocalStore::open_on(disk, "disk", {64 << 10, &system_random()});
         EXPECT_TRUE(store) << store.error().describe();
         store_ = std::move(*store);
     }
@@ -78,7 +82,9 @@ public:
         certificate.name = "host";
         return repository.enrol(certificate, {});
     }
-    Result<BackupResult> backup(Repository& repository, const WriterIdentity& identity, const MemoryTree& tree, std::uint64_t checkpoint_bytes = ~0ULL >> 1) {
+    Result<BackupResult> backup(Repository& repository, const WriterIdentity& identity,
+                                const MemoryTree& tree,
+                                std::uint64_t checkpoint_bytes = ~0ULL >> 1) {
         BackupOptions options;
         options.host = "host";
         options.workers = 1;
@@ -86,7 +92,8 @@ public:
         std::vector<BackupRoot> roots;
         roots.push_back({"/data", tree.source(), EndKind::Files});
         Reporter reporter;
-        return run_backup(repository, identity, LocalCache(), std::move(roots), options, reporter, {});
+        return run_backup(repository, identity, LocalCache(), std::move(roots), options, reporter,
+                          {});
     }
 
 private:
@@ -99,9 +106,11 @@ struct Promise {
     MemoryTree tree;
 };
 
-/// What must hold of a disk after a crash: `promised` points restore; every listed point restores to one of `known`.
-void expect_sound(const DiskImage& image, const std::vector<Promise>& promised, const std::vector<MemoryTree>& known, const char* password,
-                  bool then_back_up, const std::string& what) {
+/// What must hold of a disk after a crash: `promised` points restore; every listed point restores
+/// to one of `known`.
+void expect_sound(const DiskImage& image, const std::vector<Promise>& promised,
+                  const std::vector<MemoryTree>& known, const char* password, bool then_back_up,
+                  const std::string& what) {
     Machine machine(std::make_shared<MemoryDisk>(image), false);
     auto repository = machine.open(password);
     ASSERT_TRUE(repository) << what << ": " << repository.error().describe();
@@ -120,7 +129,8 @@ void expect_sound(const DiskImage& image, const std::vector<Promise>& promised, 
         const Promise* promise = nullptr;
         for (const Promise& p : promised)
             if (p.session == point.session()) promise = &p;
-        std::string best = promise != nullptr ? difference(**reader, root, promise->tree) : "matches no known tree";
+        std::string best = promise != nullptr ? difference(**reader, root, promise->tree)
+                                              : "matches no known tree";
         for (const MemoryTree& tree : known)
             if (promise == nullptr && difference(**reader, root, tree).empty()) best.clear();
         EXPECT_EQ(best, "") << what << ", point " << short_text(point.session());
@@ -138,7 +148,7 @@ void expect_sound(const DiskImage& image, const std::vector<Promise>& promised, 
 class Workflow {
 public:
     std::shared_ptr<MemoryDisk> disk = std::make_shared<MemoryDisk>();
-    std::vector<Promise> promised;      // by mark: promised[i] once mark i+1 was set
+    std::vector<Promise> promised;  // by mark: promised[i] once mark i+1 was set
     std::vector<MemoryTree> known;
     std::string password = kPassword;
     std::size_t shown = 0;
@@ -152,24 +162,31 @@ public:
         promised.push_back({result.point->session(), tree});
         disk->mark(promised.size());
     }
-    void show(const char* name, const std::function<void(const CrashState&, const std::vector<Promise>&, bool)>& oracle) {
+    void show(
+        const char* name,
+        const std::function<void(const CrashState&, const std::vector<Promise>&, bool)>& oracle) {
         CrashBounds bounds;
         bounds.max_states = states_a_workflow();
         // Spread over the whole history when it has more states than fit.
         const std::size_t prefixes = disk->history().changes.size() + 1;
         bounds.step = std::max<std::size_t>(1, prefixes * 40 / bounds.max_states);
         shown = for_each_crash_state(disk->history(), bounds, [&](const CrashState& state) {
-            std::vector<Promise> held(promised.begin(), promised.begin() + static_cast<std::ptrdiff_t>(settled_ + state.marks.size()));
+            std::vector<Promise> held(
+                promised.begin(),
+                promised.begin() + static_cast<std::ptrdiff_t>(settled_ + state.marks.size()));
             oracle(state, held, ++count_ % 16 == 0);
             return !::testing::Test::HasFailure();
         });
         std::printf("%s: %zu crash states\nCOUNT crash_states %zu\n", name, shown, shown);
-        EXPECT_TRUE(ordering_violations(disk->history()).empty()) << ordering_violations(disk->history()).front();
+        EXPECT_TRUE(ordering_violations(disk->history()).empty())
+            << ordering_violations(disk->history()).front();
     }
     void show_sound(const char* name) {
-        show(name, [&](const CrashState& state, const std::vector<Promise>& held, bool then_back_up) {
-            expect_sound(state.image, held, known, password.c_str(), then_back_up, state.description);
-        });
+        show(name,
+             [&](const CrashState& state, const std::vector<Promise>& held, bool then_back_up) {
+                 expect_sound(state.image, held, known, password.c_str(), then_back_up,
+                              state.description);
+             });
     }
 
 private:
@@ -206,23 +223,26 @@ TEST(RepositoryCrash, DuringInitLeavesNoRepositoryOrAWholeOne) {
     Machine machine(w.disk, true);
     ASSERT_TRUE(machine.init());
     w.disk->mark(1);
-    w.show("init", [&](const CrashState& state, const std::vector<Promise>&, bool) {}); // order only
+    w.show("init",
+           [&](const CrashState& state, const std::vector<Promise>&, bool) {});  // order only
     CrashBounds bounds;
     bounds.max_states = states_a_workflow();
-    const std::size_t shown = for_each_crash_state(w.disk->history(), bounds, [&](const CrashState& state) {
-        const auto survivor = std::make_shared<MemoryDisk>(state.image);
-        Machine after(survivor, true);
-        auto opened = after.open(kPassword);
-        if (!state.marks.empty()) EXPECT_TRUE(opened) << state.description;
-        if (!opened) {
-            EXPECT_EQ(opened.error().kind(), ErrorKind::NoRepository) << state.description << ": " << opened.error().describe();
-            EXPECT_TRUE(after.init()) << state.description;
-            opened = after.open(kPassword);
-        }
-        EXPECT_TRUE(opened) << state.description;
-        if (opened) EXPECT_TRUE(after.enrol(**opened)) << state.description;
-        return !HasFailure();
-    });
+    const std::size_t shown =
+        for_each_crash_state(w.disk->history(), bounds, [&](const CrashState& state) {
+            const auto survivor = std::make_shared<MemoryDisk>(state.image);
+            Machine after(survivor, true);
+            auto opened = after.open(kPassword);
+            if (!state.marks.empty()) EXPECT_TRUE(opened) << state.description;
+            if (!opened) {
+                EXPECT_EQ(opened.error().kind(), ErrorKind::NoRepository)
+                    << state.description << ": " << opened.error().describe();
+                EXPECT_TRUE(after.init()) << state.description;
+                opened = after.open(kPassword);
+            }
+            EXPECT_TRUE(opened) << state.description;
+            if (opened) EXPECT_TRUE(after.enrol(**opened)) << state.description;
+            return !HasFailure();
+        });
     std::printf("COUNT crash_states %zu\n", shown);
 }
 
@@ -253,7 +273,8 @@ TEST(RepositoryCrash, AroundCheckpointsKeepsWhatWasAcknowledged) {
     Workflow w;
     Prepared p = prepare(w);
     MemoryTree tree = first_tree();
-    for (int i = 0; i < 1100; ++i) tree.put_file("d/f" + std::to_string(10000 + i), "content " + std::to_string(i));
+    for (int i = 0; i < 1100; ++i)
+        tree.put_file("d/f" + std::to_string(10000 + i), "content " + std::to_string(i));
     w.known = {tree};
     w.settle();
     p = reopen(w, p.identity);
@@ -283,11 +304,13 @@ TEST(RepositoryCrash, WhileRotatingOneOfTheTwoPasswordsOpensEverything) {
     w.settle();
     p = reopen(w, p.identity);
     ASSERT_TRUE(p.repository->rotate(Passphrase(kNewPassword), kCheapKdf, "rotated", {}));
-    w.show("rotate", [&](const CrashState& state, const std::vector<Promise>& held, bool then_back_up) {
-        Machine machine(std::make_shared<MemoryDisk>(state.image), false);
-        const bool old_opens = machine.open(kPassword).has_value();
-        expect_sound(state.image, held, w.known, old_opens ? kPassword : kNewPassword, then_back_up, state.description);
-    });
+    w.show("rotate",
+           [&](const CrashState& state, const std::vector<Promise>& held, bool then_back_up) {
+               Machine machine(std::make_shared<MemoryDisk>(state.image), false);
+               const bool old_opens = machine.open(kPassword).has_value();
+               expect_sound(state.image, held, w.known, old_opens ? kPassword : kNewPassword,
+                            then_back_up, state.description);
+           });
 }
 
 TEST(RepositoryCrash, ASecondCrashInsideRecoveryLosesNothingEither) {
@@ -315,18 +338,23 @@ TEST(RepositoryCrash, ASecondCrashInsideRecoveryLosesNothingEither) {
         inner.pairs = 0;
         inner.samples = 1;
         inner.step = 9;
-        const std::vector<Promise> held(w.promised.begin(), w.promised.begin() + 1 + static_cast<std::ptrdiff_t>(state.marks.size()));
+        const std::vector<Promise> held(
+            w.promised.begin(),
+            w.promised.begin() + 1 + static_cast<std::ptrdiff_t>(state.marks.size()));
         seconds += for_each_crash_state(survivor->history(), inner, [&](const CrashState& second) {
-            expect_sound(second.image, held, w.known, kPassword, false, state.description + "; then " + second.description);
+            expect_sound(second.image, held, w.known, kPassword, false,
+                         state.description + "; then " + second.description);
             return !HasFailure();
         });
         return !HasFailure() && seconds < states_a_workflow();
     });
-    std::printf("second crash: %zu states after %zu first ones\nCOUNT crash_states %zu\n", seconds, firsts, seconds);
+    std::printf("second crash: %zu states after %zu first ones\nCOUNT crash_states %zu\n", seconds,
+                firsts, seconds);
     EXPECT_GT(seconds, 100U);
 }
 
-// The harness proves itself: a disk that does not sync what it says must lose an acknowledged point in some state.
+// The harness proves itself: a disk that does not sync what it says must lose an acknowledged point
+// in some state.
 template <class BrokenDisk, class... Args>
 bool is_caught(Args... args) {
     Workflow w;
@@ -350,7 +378,8 @@ bool is_caught(Args... args) {
         const auto point = (*opened)->load_point(result->point->session(), {});
         if (!point) return !(lost = true);
         auto reader = PointReader::open(**opened, *point, 8 << 20, {});
-        if (!reader || !difference(**reader, (*reader)->body().roots.front(), first_tree()).empty()) lost = true;
+        if (!reader || !difference(**reader, (*reader)->body().roots.front(), first_tree()).empty())
+            lost = true;
         return !lost;
     });
     return lost;
@@ -359,9 +388,10 @@ bool is_caught(Args... args) {
 TEST(RepositoryCrash, AMissingFileSyncIsCaught) { EXPECT_TRUE((is_caught<NoFileSyncDisk>())); }
 
 TEST(RepositoryCrash, AMissingDirectorySyncIsCaught) {
-    EXPECT_TRUE((is_caught<NoDirectorySyncDisk>(std::function<bool(const std::string&)>([](const std::string& directory) {
-        return directory.find("points") != std::string::npos;
-    }))));
+    EXPECT_TRUE((is_caught<NoDirectorySyncDisk>(
+        std::function<bool(const std::string&)>([](const std::string& directory) {
+            return directory.find("points") != std::string::npos;
+        }))));
 }
 
 }  // namespace

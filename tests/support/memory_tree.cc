@@ -16,7 +16,9 @@ public:
         std::memcpy(out.data(), content_.data() + offset, length);
         return length;
     }
-    Result<std::vector<DataExtent>> data_extents() override { return std::vector<DataExtent>{{0, content_.size()}}; }
+    Result<std::vector<DataExtent>> data_extents() override {
+        return std::vector<DataExtent>{{0, content_.size()}};
+    }
     bool may_be_sparse() const override { return false; }
     std::uint64_t size() const override { return content_.size(); }
     Result<bool> changed_since_open() override { return false; }
@@ -51,7 +53,8 @@ public:
     explicit MemorySource(SharedNodes nodes) : nodes_(std::move(nodes)) {}
     std::unique_ptr<FileWalk> walk() override { return std::make_unique<MemoryWalk>(nodes_); }
     std::variant<std::unique_ptr<OpenFile>, Issue> open(WalkedEntry& walked) override {
-        return std::unique_ptr<OpenFile>(std::make_unique<MemoryFile>(nodes_->at(walked.entry.path).content));
+        return std::unique_ptr<OpenFile>(
+            std::make_unique<MemoryFile>(nodes_->at(walked.entry.path).content));
     }
     std::vector<Issue> read_details(WalkedEntry&, const OpenFile*) override { return {}; }
 
@@ -101,17 +104,24 @@ std::string difference(PointReader& reader, const Root& root, const MemoryTree& 
     while (true) {
         auto entry = cursor.next();
         if (!entry) return entry.error().describe();
-        if (!*entry) return expected == tree.nodes().end() ? "" : "\"" + expected->first + "\" is missing";
-        if (expected == tree.nodes().end() || (*entry)->entry.path != expected->first) return "\"" + (*entry)->entry.path + "\" is unexpected";
-        if (auto completed = cursor.complete(**entry); !completed) return completed.error().describe();
+        if (!*entry)
+            return expected == tree.nodes().end() ? "" : "\"" + expected->first + "\" is missing";
+        if (expected == tree.nodes().end() || (*entry)->entry.path != expected->first)
+            return "\"" + (*entry)->entry.path + "\" is unexpected";
+        if (auto completed = cursor.complete(**entry); !completed)
+            return completed.error().describe();
         std::string content;
-        const auto read = reader.read((*entry)->recipe, false, [&](std::uint64_t, ByteView bytes) -> Result<void> {
-            content += as_text(bytes);
-            return {};
-        }, {});
+        const auto read = reader.read((*entry)->recipe, false,
+                                      [&](std::uint64_t, ByteView bytes) -> Result<void> {
+                                          content += as_text(bytes);
+                                          return {};
+                                      },
+                                      {});
         if (!read) return read.error().describe();
-        if (content != expected->second.content) return "\"" + expected->first + "\" has other content";
-        if ((*entry)->entry != expected->second.entry) return "\"" + expected->first + "\" has other metadata";
+        if (content != expected->second.content)
+            return "\"" + expected->first + "\" has other content";
+        if ((*entry)->entry != expected->second.entry)
+            return "\"" + expected->first + "\" has other metadata";
         ++expected;
     }
 }

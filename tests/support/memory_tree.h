@@ -1,4 +1,5 @@
-// A tree of files in memory as a source, and what a point must give back of it: the reference model of the engine's tests.
+// A tree of files in memory as a source, and what a point must give back of it: the reference model
+// of the engine's tests.
 #pragma once
 
 #include <map>
@@ -29,7 +30,9 @@ public:
         std::string content;
     };
     struct PathOrder {
-        bool operator()(const std::string& a, const std::string& b) const { return path_less(a, b); }
+        bool operator()(const std::string& a, const std::string& b) const {
+            return path_less(a, b);
+        }
     };
     using Nodes = std::map<std::string, Node, PathOrder>;
     const Nodes& nodes() const { return nodes_; }
@@ -42,7 +45,8 @@ private:
     std::uint64_t next_inode_ = 1;
 };
 
-/// "" if root `root` of the point holds exactly `tree`, else the first difference. Errors of the repository are differences.
+/// "" if root `root` of the point holds exactly `tree`, else the first difference. Errors of the
+/// repository are differences.
 std::string difference(PointReader& reader, const Root& root, const MemoryTree& tree);
 
 }  // namespace perdure

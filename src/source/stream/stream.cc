@@ -17,7 +17,8 @@ namespace {
 /// Reads front to back; offsets must follow each other.
 class StreamFile final : public OpenFile {
 public:
-    StreamFile(Fd fd, pid_t child, std::string name) : fd_(std::move(fd)), child_(child), name_(std::move(name)) {}
+    StreamFile(Fd fd, pid_t child, std::string name)
+        : fd_(std::move(fd)), child_(child), name_(std::move(name)) {}
     ~StreamFile() override {
         if (child_ > 0) {
             ::kill(child_, SIGTERM);
@@ -27,7 +28,8 @@ public:
 
     void read_ahead(std::uint64_t) override {}
     Result<std::size_t> read(std::uint64_t offset, MutableByteView out) override {
-        if (offset != at_) return Error(ErrorKind::Internal, "a stream is read once, front to back");
+        if (offset != at_)
+            return Error(ErrorKind::Internal, "a stream is read once, front to back");
         std::size_t got = 0;
         while (got < out.size()) {
             const ssize_t part = ::read(fd_.get(), out.data() + got, out.size() - got);
@@ -54,8 +56,11 @@ private:
         }
         child_ = 0;
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
-        return Error(ErrorKind::Io, "the command " + name_ + (WIFEXITED(status) ? " ended with status " + std::to_string(WEXITSTATUS(status))
-                                                                                : " was ended by signal " + std::to_string(WTERMSIG(status))));
+        return Error(
+            ErrorKind::Io,
+            "the command " + name_ +
+                (WIFEXITED(status) ? " ended with status " + std::to_string(WEXITSTATUS(status))
+                                   : " was ended by signal " + std::to_string(WTERMSIG(status))));
     }
 
     Fd fd_;
@@ -66,7 +71,8 @@ private:
 
 class StreamSource final : public FileSource {
 public:
-    StreamSource(Fd fd, pid_t child, std::string name) : file_(std::make_unique<StreamFile>(std::move(fd), child, std::move(name))) {}
+    StreamSource(Fd fd, pid_t child, std::string name)
+        : file_(std::make_unique<StreamFile>(std::move(fd), child, std::move(name))) {}
 
     std::unique_ptr<FileWalk> walk() override { return std::make_unique<OneEntry>(); }
     std::variant<std::unique_ptr<OpenFile>, Issue> open(WalkedEntry& walked) override {
@@ -103,7 +109,8 @@ private:
 Result<std::unique_ptr<FileSource>> open_input_stream(int descriptor) {
     Fd fd(::dup(descriptor));
     if (!fd) return system_error(errno, "opening standard input");
-    return std::unique_ptr<FileSource>(std::make_unique<StreamSource>(std::move(fd), 0, "standard input"));
+    return std::unique_ptr<FileSource>(
+        std::make_unique<StreamSource>(std::move(fd), 0, "standard input"));
 }
 
 Result<std::unique_ptr<FileSource>> open_command_stream(const std::vector<std::string>& words) {
@@ -126,7 +133,8 @@ Result<std::unique_ptr<FileSource>> open_command_stream(const std::vector<std::s
         ::dprintf(STDERR_FILENO, "perdure: cannot run %s\n", arguments.front());
         ::_exit(127);
     }
-    return std::unique_ptr<FileSource>(std::make_unique<StreamSource>(std::move(reading), child, words.front()));
+    return std::unique_ptr<FileSource>(
+        std::make_unique<StreamSource>(std::move(reading), child, words.front()));
 }
 
 }  // namespace perdure
