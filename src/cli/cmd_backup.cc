@@ -8,6 +8,7 @@
 #include <fstream>
 #include <memory>
 
+#include "app/endpoints.h"
 #include "app/machine.h"
 #include "app/open_store.h"
 #include "base/try.h"
@@ -16,7 +17,6 @@
 #include "cli/progress.h"
 #include "cli/text.h"
 #include "engine/backup.h"
-#include "app/endpoints.h"
 
 namespace perdure {
 
@@ -38,7 +38,8 @@ struct BackupArguments {
     unsigned workers = 0;
 };
 
-/// Lines of a file, or of standard input for "-"; empty lines and those that begin with # are left out unless `verbatim`.
+/// Lines of a file, or of standard input for "-"; empty lines and those that begin with # are left
+/// out unless `verbatim`.
 Result<std::vector<std::string>> read_lines(const std::string& path) {
     std::ifstream file;
     if (path != "-") {
@@ -63,16 +64,21 @@ std::string absolute_of(const std::string& path) {
 
 void exclude_directory(FilesOptions& files, const std::string& path) {
     struct stat status {};
-    if (!path.empty() && ::stat(path.c_str(), &status) == 0) files.exclude_identities.emplace_back(status.st_dev, status.st_ino);
+    if (!path.empty() && ::stat(path.c_str(), &status) == 0)
+        files.exclude_identities.emplace_back(status.st_dev, status.st_ino);
 }
 
-/// The paths as roots. One that is missing or unreadable is an issue while others are there; alone it is an error.
-Result<std::vector<BackupRoot>> open_roots(const BackupArguments& arguments, BackupOptions& options) {
+/// The paths as roots. One that is missing or unreadable is an issue while others are there; alone
+/// it is an error.
+Result<std::vector<BackupRoot>> open_roots(const BackupArguments& arguments,
+                                           BackupOptions& options) {
     std::vector<BackupRoot> roots;
     std::optional<Error> first_error;
     for (const std::string& path : arguments.paths) {
         const std::string absolute = absolute_of(path);
-        if (std::any_of(roots.begin(), roots.end(), [&](const BackupRoot& r) { return r.name == absolute; })) continue;
+        if (std::any_of(roots.begin(), roots.end(),
+                        [&](const BackupRoot& r) { return r.name == absolute; }))
+            continue;
         auto source = open_files(absolute, arguments.files);
         if (!source) {
             if (source.error().kind() == ErrorKind::InvalidInput) return std::move(source).error();
@@ -88,7 +94,8 @@ Result<std::vector<BackupRoot>> open_roots(const BackupArguments& arguments, Bac
 
 Result<std::vector<BackupRoot>> open_stream(const BackupArguments& arguments) {
     std::vector<BackupRoot> roots;
-    auto source = arguments.from_command ? open_command_stream(arguments.command) : open_input_stream(STDIN_FILENO);
+    auto source = arguments.from_command ? open_command_stream(arguments.command)
+                                         : open_input_stream(STDIN_FILENO);
     roots.push_back({"/" + arguments.stream_name, PERDURE_TRY(std::move(source)), EndKind::Stream});
     return roots;
 }
@@ -110,24 +117,30 @@ void print_summary(Context& context, const BackupResult& result) {
         return;
     }
     if (context.options.quiet) return;
-    fmt::print("entries: {} captured, {} unchanged, {} excluded, {} failed\n", s.captured, s.unchanged, s.excluded, s.failed);
-    fmt::print("bytes:   {} in all, {} read, {} new, {} stored\n", human_bytes(s.bytes), human_bytes(s.bytes_read), human_bytes(s.bytes_new),
-               human_bytes(s.bytes_stored));
-    if (!id.empty()) fmt::print("point {}: {}{} in {}\n", id, to_string(result.outcome),
-                                result.issues.empty() ? "" : fmt::format(" ({} issues)", result.issues.size()), human_duration(result.seconds));
+    fmt::print("entries: {} captured, {} unchanged, {} excluded, {} failed\n", s.captured,
+               s.unchanged, s.excluded, s.failed);
+    fmt::print("bytes:   {} in all, {} read, {} new, {} stored\n", human_bytes(s.bytes),
+               human_bytes(s.bytes_read), human_bytes(s.bytes_new), human_bytes(s.bytes_stored));
+    if (!id.empty())
+        fmt::print("point {}: {}{} in {}\n", id, to_string(result.outcome),
+                   result.issues.empty() ? "" : fmt::format(" ({} issues)", result.issues.size()),
+                   human_duration(result.seconds));
 }
 
 Result<void> run_backup_command(Context& context, BackupArguments& arguments) {
     if (arguments.from_command != !arguments.command.empty())
-        return Error(ErrorKind::InvalidInput, "--stdin-from-command needs a command").with_hint("write it last: --stdin-from-command -- pg_dump mydb");
+        return Error(ErrorKind::InvalidInput, "--stdin-from-command needs a command")
+            .with_hint("write it last: --stdin-from-command -- pg_dump mydb");
     const bool stream = arguments.standard_input || arguments.from_command;
     for (const std::string& list : arguments.files_from) {
         const auto lines = PERDURE_TRY(read_lines(list));
         arguments.paths.insert(arguments.paths.end(), lines.begin(), lines.end());
     }
     if (stream != arguments.paths.empty())
-        return Error(ErrorKind::InvalidInput, stream ? "paths and a stream do not go into one point" : "nothing to back up")
-            .with_hint(stream ? "run two backups" : "name at least one path, or use --files-from or --stdin");
+        return Error(ErrorKind::InvalidInput,
+                     stream ? "paths and a stream do not go into one point" : "nothing to back up")
+            .with_hint(stream ? "run two backups"
+                              : "name at least one path, or use --files-from or --stdin");
     for (const std::string& list : arguments.exclude_files) {
         const auto lines = PERDURE_TRY(read_lines(list));
         arguments.files.exclude.insert(arguments.files.exclude.end(), lines.begin(), lines.end());
@@ -141,7 +154,8 @@ Result<void> run_backup_command(Context& context, BackupArguments& arguments) {
     options.tags = arguments.tags;
     options.force = arguments.force;
     options.dry_run = arguments.dry_run;
-    options.workers = arguments.workers > 0 ? arguments.workers : std::max(2U, std::thread::hardware_concurrency());
+    options.workers = arguments.workers > 0 ? arguments.workers
+                                            : std::max(2U, std::thread::hardware_concurrency());
     for (const std::string& path : arguments.paths) options.command.push_back(path);
 
     const auto opened = PERDURE_TRY(context.open(Need::Writer));
@@ -149,13 +163,15 @@ Result<void> run_backup_command(Context& context, BackupArguments& arguments) {
     exclude_directory(arguments.files, opened.cache.directory());
     auto roots = PERDURE_TRY(stream ? open_stream(arguments) : open_roots(arguments, options));
     ProgressReporter reporter(context, options.dry_run ? "dry run" : "backup");
-    auto result = run_backup(*opened.repository, *opened.writer, opened.cache, std::move(roots), options, reporter, context.stop());
+    auto result = run_backup(*opened.repository, *opened.writer, opened.cache, std::move(roots),
+                             options, reporter, context.stop());
     reporter.finish();
     const BackupResult& done = PERDURE_TRY(std::move(result));
     print_summary(context, done);
     context.exit_code = exit_code(done.outcome);
     if (done.interrupted) {
-        print_note(context, "interrupted; what was stored is kept, and the next run goes on from it");
+        print_note(context,
+                   "interrupted; what was stored is kept, and the next run goes on from it");
         context.exit_code = kExitInterrupted;
     }
     return {};
@@ -164,24 +180,45 @@ Result<void> run_backup_command(Context& context, BackupArguments& arguments) {
 }  // namespace
 
 void add_backup_command(CLI::App& app, Context& context) {
-    auto* command = app.add_subcommand("backup", "back up paths, or a stream, into a new recovery point")->alias("create");
+    auto* command =
+        app.add_subcommand("backup", "back up paths, or a stream, into a new recovery point")
+            ->alias("create");
     auto a = std::make_shared<BackupArguments>();
     command->add_option("paths", a->paths, "files and directories");
-    command->add_option("--exclude,-e", a->files.exclude, "leave out what matches this pattern (repeatable)")->allow_extra_args(false);
-    command->add_option("--exclude-file", a->exclude_files, "read patterns from this file")->allow_extra_args(false);
-    command->add_option("--exclude-if-present", a->files.exclude_if_present, "store directories that hold this name without content")->allow_extra_args(false);
-    command->add_flag("--exclude-caches", a->files.exclude_caches, "store cache directories (CACHEDIR.TAG) without content");
-    command->add_flag("--one-file-system,-x", a->files.one_file_system, "do not enter other filesystems");
-    command->add_option("--files-from", a->files_from, "read paths from this file, - for standard input")->allow_extra_args(false);
+    command
+        ->add_option("--exclude,-e", a->files.exclude,
+                     "leave out what matches this pattern (repeatable)")
+        ->allow_extra_args(false);
+    command->add_option("--exclude-file", a->exclude_files, "read patterns from this file")
+        ->allow_extra_args(false);
+    command
+        ->add_option("--exclude-if-present", a->files.exclude_if_present,
+                     "store directories that hold this name without content")
+        ->allow_extra_args(false);
+    command->add_flag("--exclude-caches", a->files.exclude_caches,
+                      "store cache directories (CACHEDIR.TAG) without content");
+    command->add_flag("--one-file-system,-x", a->files.one_file_system,
+                      "do not enter other filesystems");
+    command
+        ->add_option("--files-from", a->files_from,
+                     "read paths from this file, - for standard input")
+        ->allow_extra_args(false);
     command->add_flag("--stdin", a->standard_input, "back up standard input");
-    command->add_option("--stdin-name,--stdin-filename", a->stream_name, "name of the stream")->capture_default_str();
-    command->add_flag("--stdin-from-command", a->from_command, "back up what a command prints; its words follow --");
+    command->add_option("--stdin-name,--stdin-filename", a->stream_name, "name of the stream")
+        ->capture_default_str();
+    command->add_flag("--stdin-from-command", a->from_command,
+                      "back up what a command prints; its words follow --");
     command->add_option("--tag", a->tags, "tag the point (repeatable)")->allow_extra_args(false);
     command->add_option("--host,-H", a->host, "host name of the point")->envname("PERDURE_HOST");
     command->add_flag("--force,-f", a->force, "read every file again");
     command->add_flag("--dry-run,-n", a->dry_run, "only say what would be done");
-    command->add_option("--compression", a->compression, "auto, off, fast, default, max or 1-12")->envname("PERDURE_COMPRESSION")->capture_default_str();
-    command->add_option("--verify-writes", a->verify_writes, "open blocks again before they leave memory: all or sample")->capture_default_str();
+    command->add_option("--compression", a->compression, "auto, off, fast, default, max or 1-12")
+        ->envname("PERDURE_COMPRESSION")
+        ->capture_default_str();
+    command
+        ->add_option("--verify-writes", a->verify_writes,
+                     "open blocks again before they leave memory: all or sample")
+        ->capture_default_str();
     command->add_option("--workers", a->workers, "worker threads (default: one a processor)");
     run_command(*command, context, [&context, a]() -> Result<void> {
         if (a->from_command) std::swap(a->command, a->paths);

@@ -15,14 +15,18 @@ namespace {
 Result<void> run_init(Context& context) {
     const auto store = PERDURE_TRY(make_store(context.options.repository));
     InitOptions options;
-    options.passphrase = PERDURE_TRY(read_password(context.options.password, "new password of " + context.options.repository, true));
+    options.passphrase = PERDURE_TRY(read_password(
+        context.options.password, "new password of " + context.options.repository, true));
     options.label = host_name();
     options.cost = cost_of_new_slots();
-    const InitResult made = PERDURE_TRY(Repository::initialize(*store, options, system_clock(), system_random(), context.stop()));
+    const InitResult made = PERDURE_TRY(
+        Repository::initialize(*store, options, system_clock(), system_random(), context.stop()));
     Credentials credentials;
     credentials.passphrase = options.passphrase;
-    const auto repository = PERDURE_TRY(Repository::open(*store, credentials, system_clock(), system_random(), context.stop()));
-    const WriterIdentity identity = PERDURE_TRY(enrol_this_machine(*repository, host_name(), context.stop()));
+    const auto repository = PERDURE_TRY(
+        Repository::open(*store, credentials, system_clock(), system_random(), context.stop()));
+    const WriterIdentity identity =
+        PERDURE_TRY(enrol_this_machine(*repository, host_name(), context.stop()));
     if (context.options.json) {
         print_json("init", {{"repository", made.repository.hex()},
                             {"location", context.options.repository},
@@ -32,8 +36,10 @@ Result<void> run_init(Context& context) {
     }
     fmt::print("made repository {} at {}\n\n", made.repository.hex(), context.options.repository);
     fmt::print("recovery key: {}\n\n", made.recovery_key);
-    fmt::print("Print this key, or keep it in another place than this machine. With it, and only with it, the\n"
-               "backups can be read after the password is lost. Whoever has it can read everything.\n");
+    fmt::print(
+        "Print this key, or keep it in another place than this machine. With it, and only with it, "
+        "the\n"
+        "backups can be read after the password is lost. Whoever has it can read everything.\n");
     return {};
 }
 
@@ -41,7 +47,9 @@ Result<void> run_init(Context& context) {
 
 void add_init_command(CLI::App& app, Context& context) {
     auto* command = app.add_subcommand("init", "make a repository");
-    command->footer("Makes the directory where missing, prints the recovery key once, and enrols this machine as a writer.");
+    command->footer(
+        "Makes the directory where missing, prints the recovery key once, and enrols this machine "
+        "as a writer.");
     run_command(*command, context, [&context] { return run_init(context); });
 }
 

@@ -23,7 +23,9 @@ Result<void> run_list(Context& context, const PointFilter& filter) {
     const auto opened = PERDURE_TRY(context.open(Need::AnyKey));
     const PointList list = PERDURE_TRY(opened.repository->list_points(context.stop()));
     std::size_t shown = 0;
-    if (!context.options.json) fmt::print("{:<10} {:<19} {:<16} {:>11} {:<8} {}\n", "ID", "TIME", "HOST", "SIZE", "OUTCOME", "PATHS [TAGS]");
+    if (!context.options.json)
+        fmt::print("{:<10} {:<19} {:<16} {:>11} {:<8} {}\n", "ID", "TIME", "HOST", "SIZE",
+                   "OUTCOME", "PATHS [TAGS]");
     for (const Point& point : list.points) {
         if (!PERDURE_TRY(matches(point, filter))) continue;
         ++shown;
@@ -32,15 +34,19 @@ Result<void> run_list(Context& context, const PointFilter& filter) {
             continue;
         }
         const PointHeader& h = point.header;
-        fmt::print("{:<10} {:<19} {:<16} {:>11} {:<8} {}{}\n", short_text(h.session), local_time(h.finished_ns), printable(h.host),
-                   human_bytes(h.statistics.bytes), h.outcome == PointOutcome::Success ? "success" : "partial", joined(h.sources),
+        fmt::print("{:<10} {:<19} {:<16} {:>11} {:<8} {}{}\n", short_text(h.session),
+                   local_time(h.finished_ns), printable(h.host), human_bytes(h.statistics.bytes),
+                   h.outcome == PointOutcome::Success ? "success" : "partial", joined(h.sources),
                    point.tags.empty() ? "" : " [" + joined(point.tags) + "]");
     }
     for (const Problem& problem : list.problems) {
         if (context.options.json)
             print_json("problem", {{"object", problem.object}, {"text", problem.text}});
         else
-            fmt::print(stderr, "perdure: not believed: {}\n", problem.text.starts_with(problem.object) ? problem.text : problem.object + ": " + problem.text);
+            fmt::print(stderr, "perdure: not believed: {}\n",
+                       problem.text.starts_with(problem.object)
+                           ? problem.text
+                           : problem.object + ": " + problem.text);
     }
     if (!context.options.json) fmt::print("{} points\n", shown);
     if (!list.problems.empty()) context.exit_code = kExitPartial;

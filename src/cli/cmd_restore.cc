@@ -38,7 +38,10 @@ bool matches_any(const std::vector<std::string>& patterns, std::string_view path
     for (const std::string& pattern : patterns) {
         for (std::string part(path); !part.empty();) {
             const auto slash = part.rfind('/');
-            const std::string& subject = pattern.find('/') == std::string::npos ? part.substr(slash == std::string::npos ? 0 : slash + 1) : part;
+            const std::string& subject =
+                pattern.find('/') == std::string::npos
+                    ? part.substr(slash == std::string::npos ? 0 : slash + 1)
+                    : part;
             if (::fnmatch(pattern.c_str(), subject.c_str(), FNM_PATHNAME) == 0) return true;
             if (slash == std::string::npos || slash == 0) break;
             part.resize(slash);
@@ -47,7 +50,8 @@ bool matches_any(const std::vector<std::string>& patterns, std::string_view path
     return false;
 }
 
-/// Directories above a pattern's fixed part must be made too; others only when something wanted lies in them, which is not known before.
+/// Directories above a pattern's fixed part must be made too; others only when something wanted
+/// lies in them, which is not known before.
 bool may_lead_to(const std::vector<std::string>& patterns, std::string_view directory) {
     for (const std::string& pattern : patterns) {
         if (pattern.find('/') == std::string::npos) continue;
@@ -72,7 +76,8 @@ Result<Overwrite> parse_overwrite(const std::string& text) {
 Result<std::vector<RestoreItem>> plan_items(PointReader& reader, const RestoreArguments& a) {
     std::vector<RestoreItem> items;
     if (a.paths.empty()) {
-        for (const Root& root : reader.body().roots) items.push_back({{&root, ""}, without_leading_slash(root.name)});
+        for (const Root& root : reader.body().roots)
+            items.push_back({{&root, ""}, without_leading_slash(root.name)});
         return items;
     }
     for (const std::string& path : a.paths) {
@@ -90,33 +95,48 @@ Result<std::vector<RestoreItem>> plan_items(PointReader& reader, const RestoreAr
     return items;
 }
 
-void print_result(Context& context, const RestoreArguments& a, const Point& point, const RestoreResult& result) {
+void print_result(Context& context, const RestoreArguments& a, const Point& point,
+                  const RestoreResult& result) {
     for (const RestoreIssue& issue : result.issues) {
         if (context.options.json) {
             nlohmann::json fields{{"text", issue.text}};
             put_bytes(fields, "path", issue.path);
             print_json("issue", std::move(fields));
         } else {
-            fmt::print(stderr, "perdure: {}: {}\n", printable(issue.path.empty() ? "." : issue.path), issue.text);
+            fmt::print(stderr, "perdure: {}: {}\n",
+                       printable(issue.path.empty() ? "." : issue.path), issue.text);
         }
     }
     if (context.options.json) {
-        print_json("summary", {{"point", short_text(point.session())}, {"outcome", to_string(result.outcome)}, {"entries", result.entries},
-                               {"files", result.files}, {"bytes", result.bytes}, {"unchanged", result.unchanged}, {"kept", result.kept},
-                               {"removed", result.removed}, {"issues", result.issues.size()}, {"dry_run", a.dry_run}, {"seconds", result.seconds}});
+        print_json("summary", {{"point", short_text(point.session())},
+                               {"outcome", to_string(result.outcome)},
+                               {"entries", result.entries},
+                               {"files", result.files},
+                               {"bytes", result.bytes},
+                               {"unchanged", result.unchanged},
+                               {"kept", result.kept},
+                               {"removed", result.removed},
+                               {"issues", result.issues.size()},
+                               {"dry_run", a.dry_run},
+                               {"seconds", result.seconds}});
     } else if (!context.options.quiet) {
-        fmt::print("{} {} entries, {} files, {}{} to {} in {}: {}\n", a.dry_run ? "would restore" : "restored", result.entries, result.files,
-                   human_bytes(result.bytes), result.unchanged > 0 ? fmt::format(" ({} files unchanged)", result.unchanged) : "", a.target,
-                   human_duration(result.seconds), to_string(result.outcome));
+        fmt::print(
+            "{} {} entries, {} files, {}{} to {} in {}: {}\n",
+            a.dry_run ? "would restore" : "restored", result.entries, result.files,
+            human_bytes(result.bytes),
+            result.unchanged > 0 ? fmt::format(" ({} files unchanged)", result.unchanged) : "",
+            a.target, human_duration(result.seconds), to_string(result.outcome));
     }
 }
 
-Result<void> verify_items(PointReader& reader, const std::vector<RestoreItem>& items, const std::string& target, RestoreResult& result, std::stop_token stop) {
-    for (const RestoreItem& item : items)
-    {
-        const auto tree = PERDURE_TRY(open_files(target + (item.to.empty() ? "" : "/" + item.to), {}));
+Result<void> verify_items(PointReader& reader, const std::vector<RestoreItem>& items,
+                          const std::string& target, RestoreResult& result, std::stop_token stop) {
+    for (const RestoreItem& item : items) {
+        const auto tree =
+            PERDURE_TRY(open_files(target + (item.to.empty() ? "" : "/" + item.to), {}));
         const auto differences = PERDURE_TRY(compare_with_source(reader, item.from, *tree, stop));
-        for (const Difference& d : differences) result.issues.push_back({d.path, "verify: " + d.text});
+        for (const Difference& d : differences)
+            result.issues.push_back({d.path, "verify: " + d.text});
     }
     if (!result.issues.empty()) result.outcome = Outcome::Partial;
     return {};
@@ -126,8 +146,10 @@ Result<void> run_restore_command(Context& context, RestoreArguments& a) {
     if (a.target.empty() != a.in_place)
         return Error(ErrorKind::InvalidInput, "say where to: --target DIRECTORY, or --in-place");
     if (a.in_place) a.target = "/";
-    if (a.remove_others && !a.in_place && a.target == "/") return Error(ErrorKind::InvalidInput, "--delete at / takes --in-place");
-    if (!a.include.empty() && !a.exclude.empty()) return Error(ErrorKind::InvalidInput, "--include and --exclude do not go together");
+    if (a.remove_others && !a.in_place && a.target == "/")
+        return Error(ErrorKind::InvalidInput, "--delete at / takes --in-place");
+    if (!a.include.empty() && !a.exclude.empty())
+        return Error(ErrorKind::InvalidInput, "--include and --exclude do not go together");
     DirectoryTargetOptions target_options;
     target_options.overwrite = PERDURE_TRY(parse_overwrite(a.overwrite));
     target_options.restore_owner = ::geteuid() == 0;
@@ -150,15 +172,19 @@ Result<void> run_restore_command(Context& context, RestoreArguments& a) {
     options.dry_run = a.dry_run;
     options.remove_others = a.remove_others;
     constexpr std::size_t kCacheABlock = 48U << 20;
-    const auto reader = PERDURE_TRY(PointReader::open(*opened.repository, point, kCacheABlock, context.stop()));
+    const auto reader =
+        PERDURE_TRY(PointReader::open(*opened.repository, point, kCacheABlock, context.stop()));
     const auto items = PERDURE_TRY(plan_items(*reader, a));
     if (!a.include.empty())
         options.wanted = [&](std::string_view path, bool directory) {
             return matches_any(a.include, path) || (directory && may_lead_to(a.include, path));
         };
-    if (!a.exclude.empty()) options.wanted = [&](std::string_view path, bool) { return !matches_any(a.exclude, path); };
+    if (!a.exclude.empty())
+        options.wanted = [&](std::string_view path, bool) { return !matches_any(a.exclude, path); };
     ProgressReporter reporter(context, a.dry_run ? "dry run" : "restore");
-    for (const RestoreItem& item : items) reporter.progress.total_bytes += item.from.path.empty() ? item.from.root->statistics.bytes : 0;
+    for (const RestoreItem& item : items)
+        reporter.progress.total_bytes +=
+            item.from.path.empty() ? item.from.root->statistics.bytes : 0;
     std::unique_ptr<DirectoryTarget> target;
     if (!a.dry_run) target = PERDURE_TRY(open_directory_target(a.target, target_options));
     auto done = run_restore(*reader, items, target.get(), options, reporter, context.stop());
@@ -178,14 +204,18 @@ Result<void> run_restore_command(Context& context, RestoreArguments& a) {
 void add_restore_command(CLI::App& app, Context& context) {
     auto* command = app.add_subcommand("restore", "restore files")->alias("extract");
     auto a = std::make_shared<RestoreArguments>();
-    command->add_option("point", a->selector, "POINT or POINT:PATH; see `perdure help selectors`")->required();
+    command->add_option("point", a->selector, "POINT or POINT:PATH; see `perdure help selectors`")
+        ->required();
     command->add_option("paths", a->paths, "paths or patterns inside the point");
     command->add_option("--target,-t", a->target, "directory to restore into");
     command->add_flag("--in-place", a->in_place, "restore where it came from");
-    command->add_option("--include,-i", a->include, "only what matches this pattern (repeatable)")->allow_extra_args(false);
-    command->add_option("--exclude,-e", a->exclude, "not what matches this pattern (repeatable)")->allow_extra_args(false);
+    command->add_option("--include,-i", a->include, "only what matches this pattern (repeatable)")
+        ->allow_extra_args(false);
+    command->add_option("--exclude,-e", a->exclude, "not what matches this pattern (repeatable)")
+        ->allow_extra_args(false);
     command->add_flag("--delete", a->remove_others, "remove what the point does not hold");
-    command->add_option("--overwrite", a->overwrite, "always, if-changed or never")->capture_default_str();
+    command->add_option("--overwrite", a->overwrite, "always, if-changed or never")
+        ->capture_default_str();
     command->add_flag("--verify", a->verify, "read everything again and compare");
     command->add_flag("--dry-run,-n", a->dry_run, "only say what would be done");
     command->add_option("--workers", a->workers, "worker threads (default: one a processor)");

@@ -19,8 +19,11 @@ Result<OpenedRepository> Context::open(Need need) const {
     OpenedRepository opened;
     opened.store = PERDURE_TRY(open_store(options.repository));
     if (!options.writer_key.empty() && need == Need::Owner && !has_password(options.password))
-        return Error(ErrorKind::Denied, "this takes the repository's password: a writer's key adds points and reads none, not even its own")
-            .with_hint("give the password or the recovery key with --password-file or --password-command");
+        return Error(ErrorKind::Denied,
+                     "this takes the repository's password: a writer's key adds points and reads "
+                     "none, not even its own")
+            .with_hint(
+                "give the password or the recovery key with --password-file or --password-command");
     Credentials credentials;
     if (!options.writer_key.empty() && need != Need::Owner)
         credentials.writer = PERDURE_TRY(read_writer_key(options.writer_key));
@@ -30,20 +33,25 @@ Result<OpenedRepository> Context::open(Need need) const {
         if (!config && config.error().kind() == ErrorKind::NotFound)
             return Error(ErrorKind::NoRepository, "there is no repository at " + options.repository)
                 .with_hint("check the location, or make one with `perdure init`");
-        credentials.passphrase = PERDURE_TRY(read_password(options.password, "password of " + options.repository, false));
+        credentials.passphrase = PERDURE_TRY(
+            read_password(options.password, "password of " + options.repository, false));
     }
-    opened.repository = PERDURE_TRY(Repository::open(*opened.store, credentials, system_clock(), system_random(), stop()));
+    opened.repository = PERDURE_TRY(
+        Repository::open(*opened.store, credentials, system_clock(), system_random(), stop()));
     opened.writer = std::move(credentials.writer);
     if (!opened.writer && opened.repository->is_owner()) {
         opened.writer = PERDURE_TRY(load_identity(*opened.repository));
         if (!opened.writer && need == Need::Writer) {
-            opened.writer = PERDURE_TRY(enrol_this_machine(*opened.repository, host_name(), stop()));
-            print_note(*this, fmt::format("enrolled this machine as writer {}", number(opened.writer->enrolment)));
+            opened.writer =
+                PERDURE_TRY(enrol_this_machine(*opened.repository, host_name(), stop()));
+            print_note(*this, fmt::format("enrolled this machine as writer {}",
+                                          number(opened.writer->enrolment)));
         }
     }
     if (!options.no_cache)
-        opened.cache = LocalCache(cache_directory(options.cache_directory), opened.repository->id(),
-                                  cache_key(*opened.repository, opened.writer ? &*opened.writer : nullptr));
+        opened.cache =
+            LocalCache(cache_directory(options.cache_directory), opened.repository->id(),
+                       cache_key(*opened.repository, opened.writer ? &*opened.writer : nullptr));
     if (!opened.cache.problem().empty()) print_note(*this, opened.cache.problem());
     return opened;
 }
@@ -60,13 +68,15 @@ int exit_code_of(const Error& error) {
 
 void print_error(const Context& context, const Error& error) {
     if (context.options.json) {
-        nlohmann::json line{{"type", "error"},
-                            {"version", 1},
-                            {"kind", to_string(error.kind())},
-                            {"message", error.describe()},
-                            {"hint", error.hint().empty() ? nlohmann::json() : nlohmann::json(error.hint())},
-                            {"exit_code", exit_code_of(error)}};
-        fmt::print(stderr, "{}\n", line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+        nlohmann::json line{
+            {"type", "error"},
+            {"version", 1},
+            {"kind", to_string(error.kind())},
+            {"message", error.describe()},
+            {"hint", error.hint().empty() ? nlohmann::json() : nlohmann::json(error.hint())},
+            {"exit_code", exit_code_of(error)}};
+        fmt::print(stderr, "{}\n",
+                   line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
         return;
     }
     fmt::print(stderr, "perdure: {}\n", error.describe());

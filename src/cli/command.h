@@ -1,7 +1,9 @@
 // What every command shares: the global options, opening the repository, and saying how it ended.
 //
-// A command is one file, cmd_<name>.cc, with one function add_<name>_command that declares its options and registers what to run. Texts for people go to stdout;
-// errors, notes and progress to stderr. With --json stdout carries JSON lines only (json.h) and stderr a last line of type "error" when the command fails.
+// A command is one file, cmd_<name>.cc, with one function add_<name>_command that declares its
+// options and registers what to run. Texts for people go to stdout; errors, notes and progress to
+// stderr. With --json stdout carries JSON lines only (json.h) and stderr a last line of type
+// "error" when the command fails.
 #pragma once
 
 #include <functional>
@@ -36,9 +38,9 @@ struct GlobalOptions {
 
 /// How much of the repository a command needs.
 enum class Need {
-    Owner,     // reads content, or decides: takes the password
-    AnyKey,    // lists: a writer's key will do
-    Writer,    // makes points
+    Owner,   // reads content, or decides: takes the password
+    AnyKey,  // lists: a writer's key will do
+    Writer,  // makes points
 };
 
 struct OpenedRepository {
@@ -52,7 +54,8 @@ class Context {
 public:
     GlobalOptions options;
 
-    /// Opens store and repository with what the options give; asks for the password where the need calls for it. For Need::Writer this machine is enrolled if it is not.
+    /// Opens store and repository with what the options give; asks for the password where the need
+    /// calls for it. For Need::Writer this machine is enrolled if it is not.
     Result<OpenedRepository> open(Need) const;
     std::stop_token stop() const;
 

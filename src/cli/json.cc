@@ -31,9 +31,12 @@ void put_bytes(nlohmann::json& fields, const std::string& name, std::string_view
 }
 
 nlohmann::json to_json(const Statistics& s) {
-    return {{"entries", s.entries},     {"files", s.files},       {"directories", s.directories}, {"bytes", s.bytes},
-            {"captured", s.captured},   {"unchanged", s.unchanged}, {"excluded", s.excluded},     {"failed", s.failed},
-            {"bytes_read", s.bytes_read}, {"bytes_new", s.bytes_new}, {"bytes_stored", s.bytes_stored}};
+    return {{"entries", s.entries},          {"files", s.files},
+            {"directories", s.directories},  {"bytes", s.bytes},
+            {"captured", s.captured},        {"unchanged", s.unchanged},
+            {"excluded", s.excluded},        {"failed", s.failed},
+            {"bytes_read", s.bytes_read},    {"bytes_new", s.bytes_new},
+            {"bytes_stored", s.bytes_stored}};
 }
 
 nlohmann::json to_json(const Point& point) {
@@ -51,7 +54,8 @@ nlohmann::json to_json(const Point& point) {
                         {"protected", point.is_protected},
                         {"program", h.program},
                         {"statistics", to_json(h.statistics)}};
-    json["previous"] = h.previous ? nlohmann::json(short_text(h.previous->session)) : nlohmann::json();
+    json["previous"] =
+        h.previous ? nlohmann::json(short_text(h.previous->session)) : nlohmann::json();
     return json;
 }
 

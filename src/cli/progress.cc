@@ -43,25 +43,32 @@ void ProgressReporter::issue(const Issue& issue) {
     }
     constexpr std::uint64_t kMostPrinted = 50;
     if (progress.issues > kMostPrinted && context_.options.verbose == 0) {
-        if (progress.issues == kMostPrinted + 1) fmt::print(stderr, "perdure: more issues; all are listed by `perdure show`\n");
+        if (progress.issues == kMostPrinted + 1)
+            fmt::print(stderr, "perdure: more issues; all are listed by `perdure show`\n");
         return;
     }
-    fmt::print(stderr, "{}perdure: {}: {}\n", line_open_ ? "\r\033[K" : "", printable(issue.path.empty() ? "." : issue.path), issue.text);
+    fmt::print(stderr, "{}perdure: {}: {}\n", line_open_ ? "\r\033[K" : "",
+               printable(issue.path.empty() ? "." : issue.path), issue.text);
 }
 
 void ProgressReporter::note(std::string_view text) { print_note(context_, text); }
 
 void ProgressReporter::print(bool live) {
-    const double seconds = static_cast<double>(system_clock().monotonic_nanoseconds() - begun_) / 1e9;
+    const double seconds =
+        static_cast<double>(system_clock().monotonic_nanoseconds() - begun_) / 1e9;
     const auto bytes = progress.bytes.load();
-    const auto rate = static_cast<std::uint64_t>(static_cast<double>(bytes) / std::max(seconds, 0.001));
+    const auto rate =
+        static_cast<std::uint64_t>(static_cast<double>(bytes) / std::max(seconds, 0.001));
     const auto total = progress.total_bytes.load();
     std::string eta;
     if (total > bytes && rate > 0)
-        eta = fmt::format(", {:.0f} %, {} left", 100.0 * static_cast<double>(bytes) / static_cast<double>(total),
-                          human_duration(static_cast<double>(total - bytes) / static_cast<double>(rate)));
-    const std::string line = fmt::format("{} {}: {} files, {}, {}/s{}{}", verb_, human_duration(seconds), progress.files.load(), human_bytes(bytes),
-                                         human_bytes(rate), eta, progress.issues > 0 ? fmt::format(", {} issues", progress.issues.load()) : "");
+        eta = fmt::format(
+            ", {:.0f} %, {} left", 100.0 * static_cast<double>(bytes) / static_cast<double>(total),
+            human_duration(static_cast<double>(total - bytes) / static_cast<double>(rate)));
+    const std::string line =
+        fmt::format("{} {}: {} files, {}, {}/s{}{}", verb_, human_duration(seconds),
+                    progress.files.load(), human_bytes(bytes), human_bytes(rate), eta,
+                    progress.issues > 0 ? fmt::format(", {} issues", progress.issues.load()) : "");
     if (live)
         fmt::print(stderr, "\r\033[K{}", line);
     else

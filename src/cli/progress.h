@@ -1,4 +1,5 @@
-// Progress of a run: one live line on a terminal, a line a minute elsewhere, and one whenever SIGUSR1 asks.
+// Progress of a run: one live line on a terminal, a line a minute elsewhere, and one whenever
+// SIGUSR1 asks.
 #pragma once
 
 #include <thread>

@@ -36,8 +36,10 @@ std::string printable(std::string_view path) {
     std::string text;
     for (std::size_t i = 0; i < path.size(); ++i) {
         const auto byte = static_cast<unsigned char>(path[i]);
-        // Also the control characters of Latin-1 as UTF-8 has them (U+0080 to U+009F), which some terminals obey.
-        const bool second = byte == 0xc2 && i + 1 < path.size() && static_cast<unsigned char>(path[i + 1]) < 0xa0;
+        // Also the control characters of Latin-1 as UTF-8 has them (U+0080 to U+009F), which some
+        // terminals obey.
+        const bool second =
+            byte == 0xc2 && i + 1 < path.size() && static_cast<unsigned char>(path[i + 1]) < 0xa0;
         if (byte < 0x20 || byte == 0x7f)
             text += fmt::format("\\x{:02x}", byte);
         else if (second)
