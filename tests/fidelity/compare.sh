@@ -4,13 +4,13 @@
 #     compare.sh A B
 #
 # rsync (content, links, ACLs, attributes, devices), find (types, modes, owners, sizes, times to the
-# nanosecond, link counts, link targets), getfattr, getfacl, getcap, lsattr, and compare_content.py
-# (holes, huge files, paths that are too long for the others: they leave A/deep out). Prints what
-# differs; exit code 0 only if nothing does and every tool ran.
+# nanosecond, link targets, which names are one inode), getfattr, getfacl, getcap, lsattr, and
+# compare_content.py (holes, huge files, paths that are too long for the others: they leave A/deep
+# out). Prints what differs; exit code 0 only if nothing does and every tool ran.
 set -uo pipefail
 export LC_ALL=C
 
-[ $# = 2 ] || { sed -n '2,10s/^# \?//p' "$0"; exit 2; }
+[ $# = 2 ] || { sed -n '2,9s/^# \?//p' "$0"; exit 2; }
 a=$(realpath "$1") b=$(realpath "$2") here=$(dirname "$(realpath "$0")")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -35,13 +35,15 @@ paths() { find . -path ./deep -prune -o "$@" -print0 | sort -z; }
 with_all() { paths "$@" | xargs -0 -r "${tool[@]}"; }
 
 list_entries() {
-    find . -path './deep/*' -prune -o ! -type d -printf '%y %m %U %G %s %T@ %n %P -> %l\0' | sort -z &&
+    find . -path './deep/*' -prune -o ! -type d -printf '%y %m %U %G %s %T@ %P -> %l\0' | sort -z &&
         find . -path './deep/*' -prune -o -type d -printf '%y %m %U %G %T@ %P\0' | sort -z
 }
-list_links() {  # which names are one inode: by the first of them
+# Which names are one inode. Not the link count: A may have names outside of A.
+list_links() {
     find . -path ./deep -prune -o ! -type d -links +1 -printf '%i %P\0' | sort -z |
         perl -0 -ne 'chomp; my ($i, $p) = split / /, $_, 2; push @{$n{$i}}, $p;
-                     END { print join("=", @$_), "\0" for sort { $a->[0] cmp $b->[0] } values %n }'
+                     END { print join("=", @$_), "\0" for
+                           sort { $a->[0] cmp $b->[0] } grep { @$_ > 1 } values %n }'
 }
 list_attributes() { tool=(getfattr -h -d -m - -e hex --); with_all -true; }
 list_acls() { tool=(getfacl -P -n -p --); with_all ! -type l; }

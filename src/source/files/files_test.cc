@@ -8,8 +8,11 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <map>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/fd.h"
@@ -144,6 +147,39 @@ TEST(OpenFile, AMovedParentStillLeadsToItsFile) {
     Buffer buffer(10);
     const auto length = file->read(0, buffer).value();
     EXPECT_EQ(as_text(ByteView(buffer).first(length)), "right");
+}
+
+// What a hostile user does to a backup that runs as root: a directory and a link to another place
+// take turns as fast as they can (reliability A4). Nothing of that place is ever read.
+TEST(OpenFile, ALinkThatComesAndGoesIsNeverFollowed) {
+    TempDir dir(TempDir::memory());
+    TempDir outside(TempDir::memory());
+    for (int i = 0; i < 20; ++i) {
+        write_file(dir / "a/x/f" + std::to_string(i), "inside");
+        write_file(outside / "f" + std::to_string(i), "secret");
+    }
+    std::filesystem::create_symlink(outside.path(), dir / "a/link");
+    std::jthread swapper([&](std::stop_token stop) {
+        while (!stop.stop_requested())
+            ::renameat2(AT_FDCWD, (dir / "a/x").c_str(), AT_FDCWD, (dir / "a/link").c_str(),
+                        RENAME_EXCHANGE);
+    });
+    std::size_t read = 0;
+    for (int i = 0; i < 300; ++i) {
+        auto source = open_files(dir.path(), {}).value();
+        auto walk = source->walk();
+        while (auto event = walk->next()) {
+            auto* walked = std::get_if<WalkedEntry>(&*event);
+            if (walked == nullptr || walked->entry.type != EntryType::File) continue;
+            auto opened = source->open(*walked);
+            if (opened.index() != 0) continue;
+            Buffer buffer(10);
+            const auto length = std::get<0>(opened)->read(0, buffer).value();
+            ASSERT_EQ(as_text(ByteView(buffer).first(length)), "inside");
+            ++read;
+        }
+    }
+    EXPECT_GT(read, 0u);
 }
 
 constexpr std::uint64_t kStep = 1 << 20;

@@ -60,17 +60,34 @@ std::string doing(const char* verb, const std::string& path) {
     return std::string(verb) + " \"" + path + '"';
 }
 
+Error entry_error(int code, std::string what) {
+    switch (code) {
+        case EINVAL:
+        case EFBIG:
+        case ENAMETOOLONG:
+        case EOPNOTSUPP:
+        case EILSEQ:
+        case EMLINK:
+        case EOVERFLOW:
+        case EXDEV:
+            return Error(ErrorKind::Unsupported,
+                         std::move(what) + ": " + std::generic_category().message(code))
+                .with_system_code(code);
+        default: return system_error(code, std::move(what));
+    }
+}
+
 Result<void> clear_directory(DirectoryState& state, const Place& place, const std::string& path) {
     state.parents.forget(path);
     if (::unlinkat(place.directory(), place.name.c_str(), AT_REMOVEDIR) == 0) return {};
-    if (errno != ENOTEMPTY && errno != EEXIST) return system_error(errno, doing("replacing", path));
+    if (errno != ENOTEMPTY && errno != EEXIST) return entry_error(errno, doing("replacing", path));
     if (!state.options.replace_directories)
         return Error(ErrorKind::AlreadyExists,
                      doing("replacing", path) + ": a directory with content stands there");
     const auto left = remove_tree(place.directory(), place.name, place.parent->device);
     if (left.empty()) return {};
-    return system_error(left[0].code,
-                        doing("replacing", path) + ": removing \"" + left[0].path + '"');
+    return entry_error(left[0].code,
+                       doing("replacing", path) + ": removing \"" + left[0].path + '"');
 }
 
 Result<void> remove_file(DirectoryState& state, const Place& place, const std::string& path) {
@@ -82,7 +99,7 @@ Result<void> remove_file(DirectoryState& state, const Place& place, const std::s
         unprotect_at(place);
         if (remove()) return {};
     }
-    return system_error(errno, doing("replacing", path));
+    return entry_error(errno, doing("replacing", path));
 }
 
 Result<void> rename_over(DirectoryState& state, const Place& place, const std::string& temporary,
@@ -99,7 +116,7 @@ Result<void> rename_over(DirectoryState& state, const Place& place, const std::s
         unprotect_at(place);
         if (rename()) return {};
     }
-    return system_error(errno, doing("replacing", path));
+    return entry_error(errno, doing("replacing", path));
 }
 
 Result<bool> make_link(DirectoryState& state, const HardLinks::Made& made,
@@ -119,7 +136,7 @@ Result<bool> make_link(DirectoryState& state, const HardLinks::Made& made,
     if (!link(name)) {
         const int code = errno;
         if (code != EMLINK && code != EXDEV && code != EPERM && code != EOPNOTSUPP)
-            return system_error(code, doing("linking", path));
+            return entry_error(code, doing("linking", path));
         state.issues.add(path, "hard link to \"" + made.path +
                                    "\" not restored: " + std::generic_category().message(code));
         return false;

@@ -56,6 +56,10 @@ std::string temporary_name();
 /// "making \"a/b\"", for errors.
 std::string doing(const char* verb, const std::string& path);
 
+/// From an errno. What this filesystem cannot hold (a name, a size, a device number) is
+/// Unsupported, not Io: it says nothing about the next entry.
+Error entry_error(int code, std::string what);
+
 /// Takes away what stands at `place` and cannot be renamed over by a non-directory, that is a
 /// directory: an empty one always, one with content only if the options say so. AlreadyExists if it
 /// must stay.

@@ -105,7 +105,7 @@ Result<bool> RestoreDirectory::make_new_directory(const Place& place, const Entr
         PERDURE_TRY(remove_file(state_, place, entry.path));
         made = make();
     }
-    if (!made) return system_error(errno, doing("making", entry.path));
+    if (!made) return entry_error(errno, doing("making", entry.path));
     if ((entry.inode_flags & kSettableInodeFlags) != 0 || state_.rules.inherits) {
         const Fd fd(::openat(place.directory(), place.name.c_str(), kOpenDirectory));
         if (fd) apply_creation_flags(fd.get(), entry, state_.rules);
@@ -195,7 +195,7 @@ Result<bool> RestoreDirectory::place_node(const Place& place, const Entry& entry
         state_.issues.add(entry.path, "not restored without root: the device node");
         return false;
     }
-    if (failed != 0) return system_error(failed, doing("making", entry.path));
+    if (failed != 0) return entry_error(failed, doing("making", entry.path));
     const auto info = PERDURE_TRY(finish_node(place, entry, fresh));
     if (HardLinks::concerns(entry)) link_waiting(state_, entry, info.st_dev, info.st_ino);
     return true;
@@ -207,7 +207,7 @@ Result<struct stat> RestoreDirectory::finish_node(const Place& place, const Entr
     const Fd fd(::openat(place.directory(), place.name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
     struct stat info {};
     if (!fd || ::fstat(fd.get(), &info) != 0)
-        return system_error(errno, doing("making", entry.path));
+        return entry_error(errno, doing("making", entry.path));
     if ((info.st_mode & S_IFMT) != type_bits(entry.type) || (fresh && info.st_nlink != 1))
         return Error(ErrorKind::Denied,
                      doing("making", entry.path) + ": it was replaced while it was restored");
@@ -280,7 +280,7 @@ Result<std::vector<std::string>> RestoreDirectory::remove_others(
     const auto parent = PERDURE_TRY(state_.parents.get(directory));
     std::vector<std::string> present;
     if (const int failed = list_names(parent->fd.get(), present); failed != 0)
-        return system_error(failed, doing("listing", std::string(directory)));
+        return entry_error(failed, doing("listing", std::string(directory)));
     std::sort(present.begin(), present.end());
     std::vector<std::string> removed;
     for (const auto& name : present) {

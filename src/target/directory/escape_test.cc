@@ -7,10 +7,13 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <vector>
 
@@ -362,6 +365,34 @@ TEST(Escape, LinksPlantedBetweenStepsAreNotFollowed) {
         ASSERT_TRUE(target->finish());
         yard.expect_untouched();
     }
+}
+
+// The same without knowing when: a directory and a link take turns as fast as they can.
+TEST(Escape, ALinkThatComesAndGoesIsNeverFollowed) {
+    Yard yard;
+    const std::string x = yard.target() + "/x";
+    std::filesystem::create_directory(x);
+    std::filesystem::create_symlink("../outside", yard.target() + "/link");
+    std::jthread swapper([&](std::stop_token stop) {
+        while (!stop.stop_requested())
+            ::renameat2(AT_FDCWD, x.c_str(), AT_FDCWD, (yard.target() + "/link").c_str(),
+                        RENAME_EXCHANGE);
+    });
+    for (int i = 0; i < 300; ++i) {
+        DirectoryTargetOptions options;
+        options.replace_directories = i % 2 == 0;
+        auto target = open_directory_target(yard.target(), options).value();
+        file(*target, "x/new");
+        file(*target, "x/secret");
+        directory(*target, "x/sub");
+        file(*target, "x/sub/deep");
+        node(*target, EntryType::Symlink, "x/empty");
+        std::ignore = target->remove_others("x", {"secret"});
+        ASSERT_TRUE(target->finish());
+    }
+    swapper.request_stop();
+    swapper.join();
+    yard.expect_untouched();
 }
 
 TEST(Escape, TheLinkOfAHardLinkIsCheckedToBeWhatWasMade) {

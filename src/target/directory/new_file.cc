@@ -36,7 +36,7 @@ Result<std::unique_ptr<NewFile>> NewFile::begin(DirectoryState& state, Place pla
             created = file->create(file->temporary_);
         }
     }
-    if (!created) return system_error(errno, doing("making", entry.path));
+    if (!created) return entry_error(errno, doing("making", entry.path));
     apply_creation_flags(file->fd_.get(), entry, state.rules);
     return file;
 }
@@ -60,7 +60,7 @@ Result<void> NewFile::write(std::uint64_t offset, ByteView bytes) {
         const ssize_t written = ::pwrite(fd_.get(), bytes.data() + done, bytes.size() - done,
                                          static_cast<off_t>(offset + done));
         if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return system_error(errno, doing("writing", entry_.path));
+        if (written < 0) return entry_error(errno, doing("writing", entry_.path));
         done += static_cast<std::size_t>(written);
     }
     end_ = std::max(end_, offset + bytes.size());
@@ -70,7 +70,7 @@ Result<void> NewFile::write(std::uint64_t offset, ByteView bytes) {
 Result<void> NewFile::set_size() {
     if (end_ == entry_.size) return {};
     if (::ftruncate(fd_.get(), static_cast<off_t>(entry_.size)) != 0)
-        return system_error(errno, doing("setting the size of", entry_.path));
+        return entry_error(errno, doing("setting the size of", entry_.path));
     return {};
 }
 
@@ -80,9 +80,9 @@ Result<void> NewFile::commit() {
     // time it would look finished. A file without holes gets its size with its data.
     const bool sparse = entry_.sparse || end_ < entry_.size;
     if (sparse && end_ > 0 && ::fdatasync(fd_.get()) != 0)
-        return system_error(errno, doing("writing", entry_.path));
+        return entry_error(errno, doing("writing", entry_.path));
     struct stat info {};
-    if (::fstat(fd_.get(), &info) != 0) return system_error(errno, doing("writing", entry_.path));
+    if (::fstat(fd_.get(), &info) != 0) return entry_error(errno, doing("writing", entry_.path));
     apply_metadata({fd_.get(), false}, entry_, info, true, state_.rules, state_.issues);
     if (!temporary_.empty()) PERDURE_TRY(rename_over(state_, place_, temporary_, entry_.path));
     committed_ = true;
@@ -97,7 +97,7 @@ Result<void> NewFile::commit() {
     }
     // Network filesystems may tell only here that they could not keep what was written.
     if (::close(fd_.release()) != 0 && errno != EINTR)
-        return system_error(errno, doing("writing", entry_.path));
+        return entry_error(errno, doing("writing", entry_.path));
     return {};
 }
 
