@@ -93,6 +93,8 @@ public:
 
 private:
     Result<void> prepare(std::stop_token stop);
+    std::optional<PreviousTree> find_previous(const std::vector<std::string>& names,
+                                              std::stop_token stop);
     Result<void> open_session(std::stop_token stop);
     Result<void> back_up_root(BackupRoot& root, std::uint32_t number, std::stop_token stop);
     Result<void> walk_root(BackupRoot& root, TreeCursor* previous, TreeWriter& tree,
@@ -165,6 +167,25 @@ private:
 
 // ------------------------------------------------------------------------------------ setting up
 
+/// Of this generation of keys, or of one before: a rotation changes the key that groups points, but
+/// not what their trees are worth.
+std::optional<PreviousTree> BackupRun::find_previous(const std::vector<std::string>& names,
+                                                     std::stop_token stop) {
+    const auto find = [&](const SourceKey& source) {
+        return find_previous_tree(repository_, cache_, source, identity_.enrolment, registry_,
+                                  stop);
+    };
+    auto tree = find(source_key_);
+    const DomainRecord* domain = repository_.epoch().domain(repository_.domain_name().domain);
+    for (std::size_t i = domain == nullptr ? 0 : domain->past.size(); !tree && i-- > 0;) {
+        const auto keys = repository_.keyring().domain({domain->id, domain->past[i].generation});
+        if (keys)
+            tree = find(
+                source_key_of(repository_, expand(*keys, repository_.id()), options_.host, names));
+    }
+    return tree;
+}
+
 Result<void> BackupRun::prepare(std::stop_token stop) {
     const DomainKeys domain = PERDURE_TRY(repository_.domain_keys());
     dedup_ = expand(domain, repository_.id());
@@ -180,8 +201,7 @@ Result<void> BackupRun::prepare(std::stop_token stop) {
         registry_, [this](const PackTable& table) { return load_manifest(repository_, table, {}); },
         limits);
     PERDURE_TRY(open_session(stop));
-    previous_ =
-        find_previous_tree(repository_, cache_, source_key_, identity_.enrolment, registry_, stop);
+    previous_ = find_previous(names, stop);
     result_.used_previous = previous_.has_value() && !options_.force;
     // What ended the numbers since: checkpoints of this source are continued by this run's ends.
     const std::uint64_t since = previous_ && previous_->point.session.writer == identity_.enrolment

@@ -232,6 +232,11 @@ Result<void> Repository::adopt_writer(const WriterIdentity& writer) {
         pinned.owner_sealing_key != writer.owner_sealing_key)
         return refuse(
             "the owner keys of the repository are not those this writer key was made for");
+    if (const Revocation* revoked = epoch().revocation_of(writer.enrolment))
+        return Error(ErrorKind::Denied, "writer " + std::to_string(number(writer.enrolment)) +
+                                            " was revoked" +
+                                            (revoked->reason.empty() ? "" : ": " + revoked->reason))
+            .with_hint("ask for a new key file, made by `perdure key writer add`");
     for (const DomainKeys& keys : writer.domains) keyring_.add_domain(keys);
     const OpeningKey opening(writer.opening_secret);
     // An epoch seals the keys of its own generations only: those between come from the epochs
