@@ -1,8 +1,8 @@
 #include <fmt/core.h>
-#include <fnmatch.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <thread>
 
@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/filter_options.h"
 #include "cli/json.h"
+#include "cli/open_point.h"
 #include "cli/progress.h"
 #include "cli/text.h"
 #include "engine/compare.h"
@@ -26,39 +27,95 @@ struct RestoreArguments {
     std::vector<std::string> include, exclude;
     std::string target;
     bool in_place = false, remove_others = false, verify = false, dry_run = false;
-    std::string overwrite = "always";
+    std::string overwrite;
     PointFilter filter;
     unsigned workers = 0;
 };
 
-bool has_glob(std::string_view path) { return path.find_first_of("*?[") != std::string_view::npos; }
+constexpr std::string_view kSpecial = "*?[\\!";
 
-/// Whether `path` or a directory above it matches; patterns without a '/' match names anywhere.
-bool matches_any(const std::vector<std::string>& patterns, std::string_view path) {
-    for (const std::string& pattern : patterns) {
-        for (std::string part(path); !part.empty();) {
-            const auto slash = part.rfind('/');
-            const std::string& subject =
-                pattern.find('/') == std::string::npos
-                    ? part.substr(slash == std::string::npos ? 0 : slash + 1)
-                    : part;
-            if (::fnmatch(pattern.c_str(), subject.c_str(), FNM_PATHNAME) == 0) return true;
-            if (slash == std::string::npos || slash == 0) break;
-            part.resize(slash);
-        }
+bool has_glob(std::string_view path) {
+    return path.find_first_of(kSpecial) != std::string_view::npos;
+}
+
+/// The pattern that matches `path` and nothing else.
+std::string literal_pattern(std::string_view path) {
+    std::string pattern;
+    for (const char c : path) {
+        if (kSpecial.find(c) != std::string_view::npos) pattern += '\\';
+        pattern += c;
+    }
+    return pattern;
+}
+
+/// Whether `path` or a directory above it matches.
+bool matches_any(const Patterns& patterns, std::string_view path) {
+    while (!path.empty()) {
+        if (patterns.exclude(path)) return true;
+        path = path.substr(0, path.rfind('/'));
     }
     return false;
 }
 
-/// Directories above a pattern's fixed part must be made too; others only when something wanted
-/// lies in them, which is not known before.
-bool may_lead_to(const std::vector<std::string>& patterns, std::string_view directory) {
-    for (const std::string& pattern : patterns) {
-        if (pattern.find('/') == std::string::npos) continue;
-        const std::size_t fixed = std::min(pattern.find_first_of("*?["), pattern.size());
-        if (is_beneath(std::string_view(pattern).substr(0, fixed), directory)) return true;
+/// What is restored of the trees; all of it if there are no patterns.
+struct Choice {
+    std::optional<Patterns> include, exclude;
+    std::vector<std::string> included;  // the patterns of `include`
+
+    bool wants(std::string_view path) const {
+        if (include) return matches_any(*include, path);
+        return !exclude || !matches_any(*exclude, path);
     }
-    return false;
+    /// Whether something wanted may lie in a directory that is not wanted itself.
+    bool may_lie_in(std::string_view directory) const {
+        return include &&
+               std::any_of(included.begin(), included.end(), [&](std::string_view pattern) {
+                   if (!pattern.starts_with('/')) return true;
+                   const auto fixed = pattern.substr(0, pattern.find_first_of(kSpecial));
+                   const auto above = fixed.substr(0, std::max<std::size_t>(fixed.rfind('/'), 1));
+                   return above == directory || above == "/" || is_beneath(above, directory) ||
+                          is_beneath(directory, above);
+               });
+    }
+};
+
+Result<Choice> parse_choice(const RestoreArguments& a) {
+    Choice choice;
+    if (!a.include.empty()) choice.include = PERDURE_TRY(Patterns::parse(a.include));
+    if (!a.exclude.empty()) choice.exclude = PERDURE_TRY(Patterns::parse(a.exclude));
+    choice.included = a.include;
+    return choice;
+}
+
+/// Paths that name nothing but are patterns become what is to be included; then all paths do.
+Result<void> take_patterns(PointReader& reader, RestoreArguments& a) {
+    const auto names_nothing = [&](const std::string& path) {
+        if (!has_glob(path)) return false;
+        const auto place = reader.resolve(path);
+        return !place || !reader.find(*place);
+    };
+    if (std::none_of(a.paths.begin(), a.paths.end(), names_nothing)) return {};
+    if (!a.exclude.empty())
+        return Error(ErrorKind::InvalidInput,
+                     "patterns to restore and --exclude do not go together");
+    for (const std::string& path : a.paths)
+        a.include.push_back(names_nothing(path) ? path : literal_pattern(path));
+    a.paths.clear();
+    return {};
+}
+
+/// A restore over files that are there is asked for, not stumbled into.
+Result<void> check_target(const RestoreArguments& a) {
+    if (a.in_place || !a.overwrite.empty()) return {};
+    std::error_code failed;
+    for (const auto& entry : std::filesystem::directory_iterator(a.target, failed)) {
+        if (entry.path().filename() == "lost+found") continue;
+        return Error(ErrorKind::InvalidInput, a.target + " is not empty")
+            .with_hint(
+                "say what is to become of files that are there: --overwrite always, if-changed "
+                "(goes on with an earlier restore) or never");
+    }
+    return {};
 }
 
 std::string without_leading_slash(std::string_view path) {
@@ -67,7 +124,7 @@ std::string without_leading_slash(std::string_view path) {
 }
 
 Result<Overwrite> parse_overwrite(const std::string& text) {
-    if (text == "always") return Overwrite::Always;
+    if (text.empty() || text == "always") return Overwrite::Always;
     if (text == "if-changed") return Overwrite::IfChanged;
     if (text == "never") return Overwrite::Never;
     return Error(ErrorKind::InvalidInput, "--overwrite takes always, if-changed or never");
@@ -130,71 +187,67 @@ void print_result(Context& context, const RestoreArguments& a, const Point& poin
 }
 
 Result<void> verify_items(PointReader& reader, const std::vector<RestoreItem>& items,
-                          const std::string& target, RestoreResult& result, std::stop_token stop) {
+                          const std::string& target, const Choice& choice, RestoreResult& result,
+                          std::stop_token stop) {
     for (const RestoreItem& item : items) {
         const auto tree =
             PERDURE_TRY(open_files(target + (item.to.empty() ? "" : "/" + item.to), {}));
         const auto differences = PERDURE_TRY(compare_with_source(reader, item.from, *tree, stop));
-        for (const Difference& d : differences)
-            result.issues.push_back({d.path, "verify: " + d.text});
+        for (const Difference& d : differences) {
+            const std::string inside =
+                item.from.path + (item.from.path.empty() || d.path.empty() ? "" : "/") + d.path;
+            if (choice.wants(absolute_path(*item.from.root, inside)))
+                result.issues.push_back({d.path, "verify: " + d.text});
+        }
     }
     if (!result.issues.empty()) result.outcome = Outcome::Partial;
     return {};
 }
 
-Result<void> run_restore_command(Context& context, RestoreArguments& a) {
+Result<void> check_arguments(const RestoreArguments& a) {
     if (a.target.empty() != a.in_place)
         return Error(ErrorKind::InvalidInput, "say where to: --target DIRECTORY, or --in-place");
-    if (a.in_place) a.target = "/";
     if (a.remove_others && !a.in_place && a.target == "/")
         return Error(ErrorKind::InvalidInput, "--delete at / takes --in-place");
     if (!a.include.empty() && !a.exclude.empty())
         return Error(ErrorKind::InvalidInput, "--include and --exclude do not go together");
+    return check_target(a);
+}
+
+Result<void> run_restore_command(Context& context, RestoreArguments& a) {
+    PERDURE_TRY(check_arguments(a));
+    if (a.in_place) a.target = "/";
     DirectoryTargetOptions target_options;
     target_options.overwrite = PERDURE_TRY(parse_overwrite(a.overwrite));
     target_options.restore_owner = ::geteuid() == 0;
-    const PointSelector selector = split_selector(a.selector);
-    if (selector.path) a.paths.insert(a.paths.begin(), *selector.path);
-    // A pattern as path selects below the whole tree.
-    for (auto path = a.paths.begin(); path != a.paths.end();)
-        if (has_glob(*path)) {
-            a.include.push_back(*path);
-            path = a.paths.erase(path);
-        } else {
-            ++path;
-        }
-
-    const auto opened = PERDURE_TRY(context.open(Need::Owner));
-    const PointList list = PERDURE_TRY(opened.repository->list_points(context.stop()));
-    const Point point = PERDURE_TRY(select_point(list, selector.point, a.filter));
+    const auto opened = PERDURE_TRY(open_point(context, a.selector, a.filter));
+    PointReader& reader = *opened.reader;
+    if (opened.path) a.paths.insert(a.paths.begin(), *opened.path);
+    PERDURE_TRY(take_patterns(reader, a));
+    const Choice choice = PERDURE_TRY(parse_choice(a));
     RestoreOptions options;
     options.workers = a.workers > 0 ? a.workers : std::max(2U, std::thread::hardware_concurrency());
     options.dry_run = a.dry_run;
     options.remove_others = a.remove_others;
-    constexpr std::size_t kCacheABlock = 48U << 20;
-    const auto reader =
-        PERDURE_TRY(PointReader::open(*opened.repository, point, kCacheABlock, context.stop()));
-    const auto items = PERDURE_TRY(plan_items(*reader, a));
-    if (!a.include.empty())
-        options.wanted = [&](std::string_view path, bool directory) {
-            return matches_any(a.include, path) || (directory && may_lead_to(a.include, path));
-        };
-    if (!a.exclude.empty())
-        options.wanted = [&](std::string_view path, bool) { return !matches_any(a.exclude, path); };
+    if (choice.include || choice.exclude) {
+        options.wanted = [&](std::string_view path) { return choice.wants(path); };
+        options.may_hold_wanted = [&](std::string_view path) { return choice.may_lie_in(path); };
+    }
+    const auto items = PERDURE_TRY(plan_items(reader, a));
     ProgressReporter reporter(context, a.dry_run ? "dry run" : "restore");
     for (const RestoreItem& item : items)
         reporter.progress.total_bytes +=
             item.from.path.empty() ? item.from.root->statistics.bytes : 0;
     std::unique_ptr<DirectoryTarget> target;
     if (!a.dry_run) target = PERDURE_TRY(open_directory_target(a.target, target_options));
-    auto done = run_restore(*reader, items, target.get(), options, reporter, context.stop());
+    auto done = run_restore(reader, items, target.get(), options, reporter, context.stop());
     if (done && a.verify && !a.dry_run) {
-        auto verified = verify_items(*reader, items, a.target, *done, context.stop());
+        auto verified = verify_items(reader, items, a.target, choice, *done, context.stop());
         if (!verified) done = std::move(verified).error();
     }
     reporter.finish();
     const RestoreResult& result = PERDURE_TRY(std::move(done));
-    print_result(context, a, point, result);
+    print_result(context, a, reader.point(), result);
     context.exit_code = exit_code(result.outcome);
     return {};
 }
@@ -214,8 +267,8 @@ void add_restore_command(CLI::App& app, Context& context) {
     command->add_option("--exclude,-e", a->exclude, "not what matches this pattern (repeatable)")
         ->allow_extra_args(false);
     command->add_flag("--delete", a->remove_others, "remove what the point does not hold");
-    command->add_option("--overwrite", a->overwrite, "always, if-changed or never")
-        ->capture_default_str();
+    command->add_option("--overwrite", a->overwrite,
+                        "always, if-changed or never; needed where the target is not empty");
     command->add_flag("--verify", a->verify, "read everything again and compare");
     command->add_flag("--dry-run,-n", a->dry_run, "only say what would be done");
     command->add_option("--workers", a->workers, "worker threads (default: one a processor)");

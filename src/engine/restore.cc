@@ -1,6 +1,7 @@
 #include "engine/restore.h"
 
 #include <algorithm>
+#include <map>
 
 #include "base/bounded_queue.h"
 #include "base/task_group.h"
@@ -33,8 +34,10 @@ public:
 
 private:
     Result<void> restore_item(const RestoreItem& item, std::stop_token stop);
+    Result<void> restore_wanted(TreeCursor& cursor, TreeEntry entry, const std::string& original,
+                                const std::string& tree_path);
+    Result<void> make_open_directories(TreeCursor& cursor);
     Result<void> restore_entry(TreeEntry entry);
-    Result<void> make_parents(std::string_view path);
     Result<void> end_batch();
     Result<void> restore_file(const TreeEntry& entry, std::stop_token stop);
     void note(const std::string& path, const Error& error);
@@ -49,15 +52,31 @@ private:
     RestoreResult result_;
     std::atomic<std::uint64_t> unchanged_{0}, kept_{0};
     Guarded<std::vector<RestoreIssue>> issues_;
-    std::vector<std::string> made_directories_;  // parents that no entry described
-    std::vector<std::pair<std::string, std::vector<std::string>>>
-        children_;  // by directory, for remove_others
+    /// The directories above the entry that the walk is at, made or not.
+    struct OpenDirectory {
+        TreeEntry entry;
+        bool made = false;
+        std::vector<std::string>* kept = nullptr;  // names that stay, if others are to go
+    };
+    std::vector<OpenDirectory> open_;
+    std::map<std::string, std::vector<std::string>> staying_;  // by directory, for remove_others
 };
 
 std::string join(std::string_view a, std::string_view b) {
     if (a.empty()) return std::string(b);
     if (b.empty()) return std::string(a);
     return std::string(a) + "/" + std::string(b);
+}
+
+/// Where an entry of the item's tree was, and where it goes.
+std::string original_path(const RestoreItem& item, const std::string& path) {
+    const std::string& root = item.from.root->name;
+    return root == "/" ? root + path : join(root, path);
+}
+std::string target_path(const RestoreItem& item, const std::string& path) {
+    std::string_view rest = std::string_view(path).substr(item.from.path.size());
+    if (rest.starts_with('/')) rest.remove_prefix(1);
+    return join(item.to, rest);
 }
 
 /// Trouble that ends the whole run, as opposed to one entry's.
@@ -98,24 +117,6 @@ Result<void> RestoreRun::end_batch() {
     return {};
 }
 
-Result<void> RestoreRun::make_parents(std::string_view path) {
-    for (std::size_t at = path.find('/'); at != std::string_view::npos;
-         at = path.find('/', at + 1)) {
-        const std::string parent(path.substr(0, at));
-        if (std::find(made_directories_.begin(), made_directories_.end(), parent) !=
-            made_directories_.end())
-            continue;
-        Entry entry;
-        entry.path = parent;
-        entry.type = EntryType::Directory;
-        entry.mode = 0755;
-        entry.mtime_ns = reader_.point().header.started_ns;
-        PERDURE_TRY(target_->make(entry));
-        made_directories_.push_back(parent);
-    }
-    return {};
-}
-
 Result<void> RestoreRun::restore_entry(TreeEntry entry) {
     ++result_.entries;
     ++reporter_.progress.entries;
@@ -140,52 +141,70 @@ Result<void> RestoreRun::restore_entry(TreeEntry entry) {
 Result<void> RestoreRun::restore_item(const RestoreItem& item, std::stop_token stop) {
     TreeCursor cursor = reader_.cursor(*item.from.root);
     PERDURE_TRY(cursor.seek(item.from.path));
-    if (!options_.dry_run) PERDURE_TRY(make_parents(item.to));
-    bool first = true;
-    while (true) {
+    if (!options_.dry_run) PERDURE_TRY(target_->make_way(item.to));
+    open_.clear();
+    for (bool first = true;; first = false) {
         if (stop.stop_requested()) return Error(ErrorKind::Cancelled, "interrupted");
         auto entry = PERDURE_TRY(cursor.next());
         const bool inside = entry && (entry->entry.path == item.from.path ||
                                       is_beneath(entry->entry.path, item.from.path));
         if (first && (!inside || entry->entry.path != item.from.path))
-            return Error(ErrorKind::NotFound, "the point holds no \"" + item.from.root->name + "/" +
-                                                  item.from.path + "\"");
+            return Error(ErrorKind::NotFound,
+                         "the point holds no \"" + original_path(item, item.from.path) + "\"");
         if (!inside) return {};
-        PERDURE_TRY(cursor.complete(*entry));
-        const std::string original = join(item.from.root->name, entry->entry.path);
-        std::string rest =
-            entry->entry.path.substr(std::min(entry->entry.path.size(), item.from.path.size()));
-        if (rest.starts_with('/')) rest.erase(0, 1);
-        const bool directory = entry->entry.type == EntryType::Directory;
-        entry->entry.path = join(item.to, rest);
-        const bool is_root_of_restore = first && entry->entry.path.empty();
-        first = false;
-        if (!is_clean_path(entry->entry.path)) {
+        const std::string original = original_path(item, entry->entry.path);
+        const std::string tree_path =
+            std::exchange(entry->entry.path, target_path(item, entry->entry.path));
+        if (is_clean_path(entry->entry.path))
+            PERDURE_TRY(restore_wanted(cursor, std::move(*entry), original, tree_path));
+        else
             note(original,
                  Error(ErrorKind::Corrupt, "its path is not one a backup makes; not restored"));
-            continue;
-        }
-        if (options_.wanted && !is_root_of_restore && !options_.wanted(original, directory))
-            continue;
-        if (options_.remove_others && directory)
-            children_.emplace_back(entry->entry.path, std::vector<std::string>());
-        if (options_.remove_others && !entry->entry.path.empty()) {
-            const auto slash = entry->entry.path.rfind('/');
-            const std::string parent =
-                slash == std::string::npos ? "" : entry->entry.path.substr(0, slash);
-            for (auto at = children_.rbegin(); at != children_.rend(); ++at)
-                if (at->first == parent) {
-                    at->second.push_back(
-                        entry->entry.path.substr(slash == std::string::npos ? 0 : slash + 1));
-                    break;
-                }
-        }
-        PERDURE_TRY(restore_entry(std::move(*entry)));
     }
 }
 
+/// `entry` has its path in the target already; `tree_path` is the one it had.
+Result<void> RestoreRun::restore_wanted(TreeCursor& cursor, TreeEntry entry,
+                                        const std::string& original, const std::string& tree_path) {
+    const std::string path = entry.entry.path;
+    while (!open_.empty() && !is_beneath(path, open_.back().entry.entry.path)) open_.pop_back();
+    const bool directory = entry.entry.type == EntryType::Directory;
+    const bool chosen = !options_.wanted || options_.wanted(original);
+    const bool wanted = chosen || path.empty();  // the target itself is there in any case
+    if (options_.remove_others) {
+        // Also what is not wanted now: the point holds it, so it stays.
+        if (!open_.empty() && open_.back().kept != nullptr)
+            open_.back().kept->push_back(std::string(path.substr(path.rfind('/') + 1)));
+    }
+    if (wanted) {
+        PERDURE_TRY(make_open_directories(cursor));
+        PERDURE_TRY(cursor.complete(entry));
+    }
+    if (directory) {
+        OpenDirectory open{entry, wanted, nullptr};
+        if (chosen && options_.remove_others) open.kept = &staying_[path];
+        open_.push_back(std::move(open));
+    }
+    if (wanted) return restore_entry(std::move(entry));
+    // Everything below a directory comes before this: '/' sorts below every other byte.
+    if (directory && options_.may_hold_wanted && !options_.may_hold_wanted(original))
+        PERDURE_TRY(cursor.seek(tree_path + '\x01'));
+    return {};
+}
+
+/// The directories on the way that nobody wanted for themselves.
+Result<void> RestoreRun::make_open_directories(TreeCursor& cursor) {
+    for (OpenDirectory& open : open_) {
+        if (open.made) continue;
+        open.made = true;
+        PERDURE_TRY(cursor.complete(open.entry));
+        PERDURE_TRY(restore_entry(open.entry));
+    }
+    return {};
+}
+
 Result<void> RestoreRun::remove_others() {
-    for (auto& [directory, names] : children_) {
+    for (auto& [directory, names] : staying_) {
         std::sort(names.begin(), names.end());
         result_.removed += PERDURE_TRY(target_->remove_others(directory, names)).size();
     }

@@ -19,10 +19,13 @@ namespace perdure {
 struct RestoreOptions {
     unsigned workers = 2;
     bool dry_run = false;
-    bool remove_others = false;  // --delete: what the point does not hold goes
+    bool remove_others = false;  // what the point does not hold goes, from wanted directories
     /// Which entries (absolute paths as backed up) are wanted; empty: all. Directories that lead to
-    /// a wanted entry are made too.
-    std::function<bool(std::string_view absolute, bool is_directory)> wanted;
+    /// a wanted entry are made too, as the point holds them. Whoever wants a directory says so for
+    /// all below it as well.
+    std::function<bool(std::string_view absolute)> wanted;
+    /// Whether a directory that is not wanted may hold something that is; if not, it is not read.
+    std::function<bool(std::string_view absolute)> may_hold_wanted;
 };
 
 struct RestoreResult {

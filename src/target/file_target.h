@@ -66,6 +66,9 @@ public:
     /// directory that is there is kept; its metadata follows in finish(), unless overwriting is
     /// off.
     virtual Result<void> make(const Entry& entry) = 0;
+    /// Makes the directories above `path` that are not there, with mode 0755 and nothing else; what
+    /// is there stays as it is, as it is not part of what is restored.
+    virtual Result<void> make_way(const std::string& path) = 0;
     virtual Result<BeginFile> begin_file(const Entry& entry) = 0;
     /// Removes what is in the target beneath `directory` and is not in `names` (single components,
     /// ascending bytewise). For --delete. The paths that were removed, without what lay below them;

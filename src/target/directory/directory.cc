@@ -45,6 +45,7 @@ public:
         : state_(std::move(resolver), options) {}
 
     Result<void> make(const Entry& entry) override;
+    Result<void> make_way(const std::string& path) override;
     Result<BeginFile> begin_file(const Entry& entry) override;
     Result<std::vector<std::string>> remove_others(std::string_view directory,
                                                    const std::vector<std::string>& names) override;
@@ -89,6 +90,16 @@ Result<void> RestoreDirectory::make_directory(const Entry& entry) {
     }
     if (!fresh && state_.options.overwrite == Overwrite::Never) return {};
     state_.directories.with([&](auto& all) { all.emplace_back(entry, fresh); });
+    return {};
+}
+
+Result<void> RestoreDirectory::make_way(const std::string& path) {
+    for (std::size_t at = path.find('/'); at != std::string::npos; at = path.find('/', at + 1)) {
+        const std::string above = path.substr(0, at);
+        const Place place = PERDURE_TRY(find_place(state_, above));
+        if (::mkdirat(place.directory(), place.name.c_str(), 0755) != 0 && errno != EEXIST)
+            return system_error(errno, doing("making", above));
+    }
     return {};
 }
 
