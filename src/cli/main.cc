@@ -51,6 +51,8 @@ int run(int argc, char** argv) {
     add_restore_command(app, context);
     add_dump_command(app, context);
     add_check_command(app, context);
+    add_stats_command(app, context);
+    add_cache_command(app, context);
     add_tag_command(app, context);
     add_key_command(app, context);
     add_cat_command(app, context);

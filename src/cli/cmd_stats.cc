@@ -1,0 +1,189 @@
+// perdure stats: how much is protected, and what it takes.
+
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <memory>
+
+#include "base/try.h"
+#include "cli/command.h"
+#include "cli/json.h"
+#include "cli/text.h"
+
+namespace perdure {
+
+namespace {
+
+struct Amount {
+    std::uint64_t objects = 0;
+    std::uint64_t bytes = 0;
+};
+
+/// Blocks of one kind, from the indexes: without reading a pack.
+struct Blocks {
+    std::uint64_t blocks = 0, leaves = 0, raw = 0, sealed = 0;
+};
+
+struct Totals {
+    std::map<std::string, Amount> by_prefix;
+    Amount all, data_packs, metadata_packs;
+    Blocks data, metadata;
+    std::size_t points = 0, hosts = 0, problems = 0, unreadable_indexes = 0;
+    std::uint64_t logical = 0;  // sum over points
+    std::uint64_t largest = 0;  // of the newest point of each source
+    std::int64_t oldest_ns = 0, newest_ns = 0;
+};
+
+Result<void> count_objects(Store& store, Totals& totals, std::stop_token stop) {
+    return store.list(
+        "",
+        [&](std::string_view name, const ObjectStat& stat) {
+            const auto add = [&](Amount& amount) {
+                ++amount.objects;
+                amount.bytes += stat.size;
+            };
+            add(totals.all);
+            add(totals.by_prefix[std::string(name.substr(0, name.find('/')))]);
+            if (const auto pack = names::parse_pack(name))
+                add(pack->kind == PackKind::Data ? totals.data_packs : totals.metadata_packs);
+            return true;
+        },
+        stop);
+}
+
+Result<void> count_points(const Repository& repository, Totals& totals, std::stop_token stop) {
+    const PointList list = PERDURE_TRY(repository.list_points(stop));
+    std::map<SourceKey, std::uint64_t> newest;
+    std::map<std::string, int> hosts;
+    for (const Point& point : list.points) {
+        const PointHeader& h = point.header;
+        totals.logical += h.statistics.bytes;
+        newest[h.source_key] = h.statistics.bytes;
+        ++hosts[h.host];
+        if (totals.points++ == 0) totals.oldest_ns = h.finished_ns;
+        totals.newest_ns = h.finished_ns;
+    }
+    for (const auto& [source, bytes] : newest) totals.largest += bytes;
+    totals.hosts = hosts.size();
+    totals.problems = list.problems.size();
+    return {};
+}
+
+void count_table(const PackTable& table, Totals& totals) {
+    Blocks& blocks = table.kind == PackKind::Data ? totals.data : totals.metadata;
+    for (const SlotEntry& slot : table.slots) {
+        ++blocks.blocks;
+        blocks.leaves += slot.leaf_count;
+        blocks.raw += slot.raw_length;
+        blocks.sealed += slot.sealed_length;
+    }
+}
+
+Result<void> count_blocks(const Repository& repository, Totals& totals, std::stop_token stop) {
+    std::vector<SessionName> sessions;
+    PERDURE_TRY(repository.store().list(
+        "index/",
+        [&](std::string_view name, const ObjectStat&) {
+            if (const auto session = names::parse_index(name)) sessions.push_back(*session);
+            return true;
+        },
+        stop));
+    for (const SessionName session : sessions) {
+        const auto index = repository.load_index(session, std::nullopt, stop);
+        if (!index && index.error().kind() == ErrorKind::Cancelled) return index.error();
+        if (!index) {
+            ++totals.unreadable_indexes;
+            continue;
+        }
+        for (const PackTable& table : (*index)->packs) count_table(table, totals);
+    }
+    return {};
+}
+
+double ratio(std::uint64_t of, std::uint64_t to) {
+    return to == 0 ? 0 : static_cast<double>(of) / static_cast<double>(to);
+}
+
+nlohmann::json to_json(const Blocks& b) {
+    return {{"blocks", b.blocks}, {"leaves", b.leaves}, {"raw", b.raw}, {"sealed", b.sealed}};
+}
+
+void print_totals_json(const Totals& t, const StoreProperties& store) {
+    nlohmann::json prefixes = nlohmann::json::object();
+    for (const auto& [prefix, amount] : t.by_prefix)
+        prefixes[prefix] = {{"objects", amount.objects}, {"bytes", amount.bytes}};
+    print_json("stats", {{"points", t.points},
+                         {"hosts", t.hosts},
+                         {"problems", t.problems},
+                         {"unreadable_indexes", t.unreadable_indexes},
+                         {"logical", t.logical},
+                         {"logical_newest", t.largest},
+                         {"stored", t.all.bytes},
+                         {"objects", t.all.objects},
+                         {"prefixes", prefixes},
+                         {"data", to_json(t.data)},
+                         {"metadata", to_json(t.metadata)},
+                         {"deduplication", ratio(t.logical, t.data.raw)},
+                         {"compression", ratio(t.data.raw, t.data.sealed)},
+                         {"saving", ratio(t.logical, t.all.bytes)},
+                         {"store",
+                          {{"description", store.description},
+                           {"conditional_create", store.conditional_create},
+                           {"connections", store.connections},
+                           {"pack_size", store.pack_size}}}});
+}
+
+void print_totals(const Totals& t, const StoreProperties& store) {
+    fmt::print("points:        {} of {} hosts", t.points, t.hosts);
+    if (t.points > 0) fmt::print(", {} to {}", local_time(t.oldest_ns), local_time(t.newest_ns));
+    fmt::print("\nprotected:     {} in all points, {} in the newest of each source\n",
+               human_bytes(t.logical), human_bytes(t.largest));
+    fmt::print("stored:        {} in {} objects; 1 byte for {:.1f} protected\n",
+               human_bytes(t.all.bytes), t.all.objects, ratio(t.logical, t.all.bytes));
+    fmt::print("content:       {} in {} blocks, {} before compression, {} leaves\n",
+               human_bytes(t.data.sealed), t.data.blocks, human_bytes(t.data.raw), t.data.leaves);
+    fmt::print("trees:         {} in {} pages, {} before compression\n",
+               human_bytes(t.metadata.sealed), t.metadata.blocks, human_bytes(t.metadata.raw));
+    fmt::print("ratios:        deduplication {:.2f}, compression {:.2f}\n",
+               ratio(t.logical, t.data.raw), ratio(t.data.raw, t.data.sealed));
+    fmt::print("packs:         {} of content ({}), {} of trees ({})\n", t.data_packs.objects,
+               human_bytes(t.data_packs.bytes), t.metadata_packs.objects,
+               human_bytes(t.metadata_packs.bytes));
+    fmt::print("objects:\n");
+    for (const auto& [prefix, amount] : t.by_prefix)
+        fmt::print("  {:<12} {:>8}  {:>11}\n", printable(prefix), amount.objects,
+                   human_bytes(amount.bytes));
+    fmt::print("store:         {}\n", printable(store.description));
+    fmt::print("  refuses to create an object twice: {}\n",
+               store.conditional_create ? "yes" : "no");
+    fmt::print("  packs of {}, {} parallel requests\n", human_bytes(store.pack_size),
+               store.connections);
+    if (t.problems + t.unreadable_indexes > 0)
+        fmt::print("{} points and {} indexes could not be read: see `perdure check`\n", t.problems,
+                   t.unreadable_indexes);
+}
+
+Result<void> run_stats(Context& context) {
+    const auto opened = PERDURE_TRY(context.open(Need::AnyKey));
+    Totals totals;
+    PERDURE_TRY(count_objects(*opened.store, totals, context.stop()));
+    PERDURE_TRY(count_points(*opened.repository, totals, context.stop()));
+    PERDURE_TRY(count_blocks(*opened.repository, totals, context.stop()));
+    if (context.options.json)
+        print_totals_json(totals, opened.store->properties());
+    else
+        print_totals(totals, opened.store->properties());
+    if (totals.problems + totals.unreadable_indexes > 0) context.exit_code = kExitPartial;
+    return {};
+}
+
+}  // namespace
+
+void add_stats_command(CLI::App& app, Context& context) {
+    auto* command = app.add_subcommand("stats", "show how much is protected and what it takes");
+    command->footer("Reads the listing, the points' headers and the indexes; no packs.");
+    run_command(*command, context, [&context] { return run_stats(context); });
+}
+
+}  // namespace perdure
