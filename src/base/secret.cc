@@ -4,6 +4,8 @@
 
 namespace perdure {
 
-void wipe(MutableByteView bytes) { explicit_bzero(bytes.data(), bytes.size()); }
+void wipe(MutableByteView bytes) {
+    if (!bytes.empty()) explicit_bzero(bytes.data(), bytes.size());
+}
 
 }  // namespace perdure

@@ -77,8 +77,8 @@ constexpr std::string_view kPatterns =
 are matched against absolute paths, as they were backed up:
 
   /a/b      that path and no other
-  a/b       wherever the last parts of a path are a and b; "a" is a name anywhere
-  *         any characters within one part of a path, also none
+  a/b       wherever the last parts of a path are a and b; "a": any such name
+  *         any characters within one part, also none
   ?         one character
   [a-c_]    one of these characters; [!...] and [^...] one that is not
   **        as a whole part: any number of parts, also none

@@ -12,7 +12,7 @@
 #include "base/outcome.h"
 #include "engine/point_reader.h"
 #include "engine/reporter.h"
-#include "target/directory/directory.h"
+#include "target/file_target.h"
 
 namespace perdure {
 

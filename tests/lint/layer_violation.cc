@@ -1,4 +1,5 @@
-// Not part of the product: includes a layer that its target may not link (tests/lint/CMakeLists.txt).
+// Not part of the product: includes a layer that its target may not link
+// (tests/lint/CMakeLists.txt).
 #include "codec/crc32c.h"
 
 int main() { return static_cast<int>(perdure::crc32c({}) & 1); }
