@@ -5,11 +5,12 @@
     sql_dump.py change FILE NEW_FILE --fraction 0.0035 [--seed 2]
 
 Rows hold names, addresses and dates that repeat, and a token and an amount that do not: zstd makes
-about a third of them. A change rewrites amount and state of rows picked evenly over the whole file;
+about a third of them. A change rewrites amount and state of rows picked at random over the whole file;
 the new text may be longer or shorter, as in a real dump.
 """
 
 import argparse
+import math
 import random
 
 ROWS_PER_STATEMENT = 400
@@ -44,12 +45,16 @@ def make(path: str, megabytes: float, seed: int) -> int:
     return row
 
 
+def next_gap(rng: random.Random, fraction: float) -> int:
+    """Lines to pass over before the next change, as if a die were cast for each line."""
+    return int(math.log(1 - rng.random()) / math.log(1 - fraction))
+
+
 def change(path: str, new_path: str, fraction: float, seed: int) -> int:
     """Writes the next version, with this share of the rows rewritten; returns how many."""
     rng = random.Random(seed)
     changed = 0
-    step = 2 / fraction  # gaps are uniform from 1 to step, so 1 / fraction on average
-    gap = int(rng.random() * step)
+    gap = next_gap(rng, fraction)
     with open(path, encoding="ascii", buffering=1 << 20) as old, \
             open(new_path, "w", encoding="ascii", buffering=1 << 20) as new:
         for line in old:
@@ -58,7 +63,7 @@ def change(path: str, new_path: str, fraction: float, seed: int) -> int:
                 head, _, _, _ = line.rsplit(",", 3) if line.endswith(";\n") else line.rsplit(",", 4)[:4]
                 line = (f"{head},{rng.getrandbits(20)}.{rng.getrandbits(6):02d},'2026-11-{10 + rng.getrandbits(4)}',"
                         f"'{rng.choice(STATES)}')" + line[line.rindex(")") + 1:])
-                gap = int(rng.random() * step)
+                gap = next_gap(rng, fraction)
                 changed += 1
             new.write(line)
     return changed
