@@ -161,9 +161,11 @@ def run_million(chain: Chain, path: pathlib.Path) -> None:
 def run_many(chain: Chain, path: pathlib.Path, backups: int) -> None:
     """Many unchanged backups of a small tree: time of `list`, objects a point."""
     tool = chain.tool
+    tool.as_writer = True
     total = 0.0
     for _ in range(backups):
         total += tool.do("backup", "--quiet", str(path)).wall
+    tool.as_writer = False
     objects = sum(len(files) for _, _, files in os.walk(tool.repository))
     chain.entries, chain.bytes = trees.count_entries(path)
     chain.step("many-list", lambda: tool.do("list", "--json"), backups=backups,

@@ -67,6 +67,7 @@ class Perdure(Tool):
     name = program = "perdure"
     version_words = ("version",)
     compression = "auto"
+    as_writer = False  # by the key that init left on this machine, as a scheduled run; no password
 
     @classmethod
     def find(cls, checkout: pathlib.Path) -> str | None:
@@ -74,8 +75,9 @@ class Perdure(Tool):
         return os.environ.get("PERDURE_BINARY") or (str(built) if built.is_file() else None)
 
     def environment(self) -> dict[str, str]:
-        return {"PERDURE_REPOSITORY": str(self.repository), "PERDURE_PASSWORD": PASSWORD,
-                "PERDURE_CACHE_DIR": str(self.place / "cache"), "PERDURE_CONFIG_DIR": str(self.place / "config")}
+        return {"PERDURE_REPOSITORY": str(self.repository), "PERDURE_CACHE_DIR": str(self.place / "cache"),
+                "PERDURE_CONFIG_DIR": str(self.place / "config"),
+                **({} if self.as_writer else {"PERDURE_PASSWORD": PASSWORD})}
 
     def init(self) -> None:
         self.do("init")
