@@ -75,9 +75,12 @@ class Perdure(Tool):
         return os.environ.get("PERDURE_BINARY") or (str(built) if built.is_file() else None)
 
     def environment(self) -> dict[str, str]:
+        credential = {"PERDURE_PASSWORD": PASSWORD}
+        if self.as_writer:
+            (key,) = (self.place / "config" / "writers").iterdir()
+            credential = {"PERDURE_WRITER_KEY": str(key)}
         return {"PERDURE_REPOSITORY": str(self.repository), "PERDURE_CACHE_DIR": str(self.place / "cache"),
-                "PERDURE_CONFIG_DIR": str(self.place / "config"),
-                **({} if self.as_writer else {"PERDURE_PASSWORD": PASSWORD})}
+                "PERDURE_CONFIG_DIR": str(self.place / "config"), **credential}
 
     def init(self) -> None:
         self.do("init")
