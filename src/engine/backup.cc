@@ -97,6 +97,8 @@ private:
                                               std::stop_token stop);
     Result<void> open_session(std::stop_token stop);
     Result<void> back_up_root(BackupRoot& root, std::uint32_t number, std::stop_token stop);
+    std::unique_ptr<TreeCursor> previous_cursor(const BackupRoot& root);
+    Result<void> dry_run_root(BackupRoot& root, std::stop_token stop);
     Result<void> walk_root(BackupRoot& root, TreeCursor* previous, TreeWriter& tree,
                            std::stop_token stop);
 
@@ -200,9 +202,10 @@ Result<void> BackupRun::prepare(std::stop_token stop) {
     leaves_ = std::make_unique<LeafIndex>(
         registry_, [this](const PackTable& table) { return load_manifest(repository_, table, {}); },
         limits);
-    PERDURE_TRY(open_session(stop));
+    if (!options_.dry_run) PERDURE_TRY(open_session(stop));
     previous_ = find_previous(names, stop);
     result_.used_previous = previous_.has_value() && !options_.force;
+    if (options_.dry_run) return {};
     // What ended the numbers since: checkpoints of this source are continued by this run's ends.
     const std::uint64_t since = previous_ && previous_->point.session.writer == identity_.enrolment
                                     ? number(previous_->point.session.session)
@@ -242,6 +245,14 @@ Result<BackupResult> BackupRun::run(std::stop_token stop) {
     for (const Issue& issue : options_.issues) note_issue(issue);
     result_.statistics.failed += options_.issues.size();
     PERDURE_TRY(prepare(stop));
+    if (options_.dry_run) {
+        for (BackupRoot& root : roots_) PERDURE_TRY(dry_run_root(root, stop));
+        result_.issues = std::move(issues_);
+        result_.outcome = result_.issues.empty() ? Outcome::Success : Outcome::Partial;
+        result_.seconds =
+            static_cast<double>(repository_.clock().monotonic_nanoseconds() - begun) / 1e9;
+        return std::move(result_);
+    }
 
     uploader_ = std::make_unique<PackUploader>(*leaves_, kQueuedPacks);
     PackStream::Options stream;
@@ -302,21 +313,52 @@ Result<BackupResult> BackupRun::run(std::stop_token stop) {
     return std::move(result_);
 }
 
+std::unique_ptr<TreeCursor> BackupRun::previous_cursor(const BackupRoot& root) {
+    previous_entry_.reset();
+    const PreviousRoot* old = previous_ && !options_.force ? previous_->root(root.name) : nullptr;
+    if (old == nullptr) return nullptr;
+    auto cursor = std::make_unique<TreeCursor>(
+        PageAddress{registry_.number_of(old->page.pack), old->page.slot}, registry_,
+        previous_->load);
+    auto first = cursor->next();
+    if (!first) return nullptr;
+    previous_entry_ = std::move(*first);
+    return cursor;
+}
+
+Result<void> BackupRun::dry_run_root(BackupRoot& root, std::stop_token stop) {
+    const auto cursor = previous_cursor(root);
+    const auto walk = root.source->walk();
+    Statistics& s = result_.statistics;
+    while (auto event = walk->next()) {
+        if (stop.stop_requested()) return Error(ErrorKind::Cancelled, "interrupted");
+        if (auto* issue = std::get_if<Issue>(&*event)) {
+            ++s.failed;
+            note_issue(std::move(*issue));
+            continue;
+        }
+        if (std::holds_alternative<Excluded>(*event)) {
+            ++s.excluded;
+            continue;
+        }
+        const auto& walked = std::get<WalkedEntry>(*event);
+        BackupItem item;
+        const bool unchanged = cursor && PERDURE_TRY(take_unchanged(walked, cursor.get(), item));
+        const bool file = walked.entry.type == EntryType::File;
+        ++s.entries;
+        ++(unchanged ? s.unchanged : s.captured);
+        s.files += file ? 1 : 0;
+        s.directories += walked.entry.type == EntryType::Directory ? 1 : 0;
+        s.bytes += file ? walked.entry.size : 0;
+        s.bytes_read += file && !unchanged ? walked.entry.size : 0;  // what a run would read
+    }
+    return {};
+}
+
 Result<void> BackupRun::back_up_root(BackupRoot& root, std::uint32_t number, std::stop_token stop) {
     root_number_ = number;
     const Statistics before = result_.statistics;
-    std::unique_ptr<TreeCursor> cursor;
-    previous_entry_.reset();
-    if (previous_ && !options_.force)
-        if (const PreviousRoot* old = previous_->root(root.name)) {
-            cursor = std::make_unique<TreeCursor>(
-                PageAddress{registry_.number_of(old->page.pack), old->page.slot}, registry_,
-                previous_->load);
-            if (auto first = cursor->next())
-                previous_entry_ = std::move(*first);
-            else
-                cursor.reset();
-        }
+    const auto cursor = previous_cursor(root);
     TreeWriter tree(
         dedup_.boundary, registry_, [this](ByteView raw) { return store_page(raw); }, live_);
     PERDURE_TRY(walk_root(root, cursor.get(), tree, stop));
@@ -383,7 +425,8 @@ bool BackupRun::carries(const TreeEntry& old) {
     const auto reusable = [&](PackNumber pack) {
         if (number(pack) >= may_reuse_.size()) may_reuse_.resize(number(pack) + 1, -1);
         signed char& known = may_reuse_[number(pack)];
-        if (known < 0) known = session_->may_reuse(registry_.pack_of(pack)) ? 1 : 0;
+        if (known < 0)
+            known = session_ == nullptr || session_->may_reuse(registry_.pack_of(pack)) ? 1 : 0;
         return known == 1;
     };
     return std::all_of(old.recipe.begin(), old.recipe.end(),

@@ -609,8 +609,13 @@ Result<std::vector<TreeEntry>> decode_entries_page(ByteView page, PackRegistry& 
     EntryColumnsReader columns(r, packs);
     if (!r.done()) return corrupt("has a wrong length");
     std::vector<TreeEntry> entries(count);
+    // Entries share bytes of the page: without its weight as a bound a small page could ask for
+    // gigabytes.
+    std::size_t weight = 0;
     for (std::size_t i = 0; i < entries.size(); ++i) {
         if (!columns.next(entries[i])) return corrupt("has a damaged entry");
+        weight += page_weight(entries[i]);
+        if (i > 0 && weight > kMaxPageWeight) return corrupt("is heavier than a page may be");
         if (i > 0 && !path_less(entries[i - 1].entry.path, entries[i].entry.path))
             return corrupt("has entries out of order");
     }
@@ -644,8 +649,12 @@ Result<std::vector<InnerChild>> decode_inner_page(ByteView page, PackRegistry& r
     PathReader paths(r);
     ByteReader columns(r.sized_bytes());
     std::vector<InnerChild> children(count);
+    std::size_t weight = 0;
     for (InnerChild& child : children) {
         const bool named = paths.next(child.first_path);
+        weight += page_weight(child);
+        if (&child != &children.front() && weight > kMaxPageWeight)
+            return corrupt("is heavier than a page may be");
         const std::uint64_t pack = columns.varint();
         const std::uint64_t slot = columns.varint();
         child.entries = columns.varint();

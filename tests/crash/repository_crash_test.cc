@@ -2,7 +2,7 @@
 // at any moment every acknowledged point restores identical before anything else is done, nothing
 // is half visible, and the next backup works.
 //
-// PERDURE_CRASH_STATES sets how many states a workflow may show (default 2,500; the long run takes
+// PERDURE_CRASH_STATES sets how many states a workflow may show (default 5,000; the long run takes
 // 25,000).
 
 #include <gtest/gtest.h>
@@ -26,7 +26,7 @@ const char* const kNewPassword = "battery staple";
 
 std::size_t states_a_workflow() {
     const char* set = std::getenv("PERDURE_CRASH_STATES");
-    return set != nullptr ? std::strtoull(set, nullptr, 10) : 2500;
+    return set != nullptr ? std::strtoull(set, nullptr, 10) : 5000;
 }
 
 std::string noise(std::uint64_t seed, std::size_t length) {
