@@ -17,6 +17,7 @@
 #include "cli/progress.h"
 #include "cli/text.h"
 #include "engine/backup.h"
+#include "engine/dry_run.h"
 
 namespace perdure {
 
@@ -100,13 +101,14 @@ Result<std::vector<BackupRoot>> open_stream(const BackupArguments& arguments) {
     return roots;
 }
 
-void print_summary(Context& context, const BackupResult& result) {
+void print_summary(Context& context, const BackupResult& result, bool dry_run) {
     const Statistics& s = result.statistics;
     const std::string id = result.point ? short_text(result.point->session()) : "";
     if (context.options.json) {
         nlohmann::json fields = to_json(s);
         fields.update({{"point", id.empty() ? nlohmann::json() : nlohmann::json(id)},
                        {"outcome", to_string(result.outcome)},
+                       {"dry_run", dry_run},
                        {"issues", result.issues.size()},
                        {"statistics", to_json(s)},
                        {"read", s.bytes_read},
@@ -119,12 +121,28 @@ void print_summary(Context& context, const BackupResult& result) {
     if (context.options.quiet) return;
     fmt::print("entries: {} captured, {} unchanged, {} excluded, {} failed\n", s.captured,
                s.unchanged, s.excluded, s.failed);
+    if (dry_run) {
+        fmt::print("bytes:   {} in all, {} would be read\n", human_bytes(s.bytes),
+                   human_bytes(s.bytes_read));
+        return;
+    }
     fmt::print("bytes:   {} in all, {} read, {} new, {} stored\n", human_bytes(s.bytes),
                human_bytes(s.bytes_read), human_bytes(s.bytes_new), human_bytes(s.bytes_stored));
     if (!id.empty())
         fmt::print("point {}: {}{} in {}\n", id, to_string(result.outcome),
                    result.issues.empty() ? "" : fmt::format(" ({} issues)", result.issues.size()),
                    human_duration(result.seconds));
+}
+
+Result<BackupResult> run(const OpenedRepository& opened, bool dry_run,
+                         std::vector<BackupRoot> roots, const BackupOptions& options,
+                         Reporter& reporter, std::stop_token stop) {
+    if (!dry_run)
+        return run_backup(*opened.repository, *opened.writer, opened.cache, std::move(roots),
+                          options, reporter, std::move(stop));
+    const auto writer = opened.writer ? std::optional(opened.writer->enrolment) : std::nullopt;
+    return dry_run_backup(*opened.repository, writer, opened.cache, std::move(roots), options,
+                          reporter, std::move(stop));
 }
 
 Result<void> run_backup_command(Context& context, BackupArguments& arguments) {
@@ -136,6 +154,8 @@ Result<void> run_backup_command(Context& context, BackupArguments& arguments) {
         const auto lines = PERDURE_TRY(read_lines(list));
         arguments.paths.insert(arguments.paths.end(), lines.begin(), lines.end());
     }
+    if (stream && arguments.dry_run)
+        return Error(ErrorKind::InvalidInput, "--dry-run does not go with a stream");
     if (stream != arguments.paths.empty())
         return Error(ErrorKind::InvalidInput,
                      stream ? "paths and a stream do not go into one point" : "nothing to back up")
@@ -153,21 +173,20 @@ Result<void> run_backup_command(Context& context, BackupArguments& arguments) {
     options.host = arguments.host.empty() ? host_name() : arguments.host;
     options.tags = arguments.tags;
     options.force = arguments.force;
-    options.dry_run = arguments.dry_run;
     options.workers = arguments.workers > 0 ? arguments.workers
                                             : std::max(2U, std::thread::hardware_concurrency());
     for (const std::string& path : arguments.paths) options.command.push_back(path);
 
-    const auto opened = PERDURE_TRY(context.open(Need::Writer));
+    const auto opened = PERDURE_TRY(context.open(arguments.dry_run ? Need::AnyKey : Need::Writer));
     exclude_directory(arguments.files, local_directory(context.options.repository));
     exclude_directory(arguments.files, opened.cache.directory());
     auto roots = PERDURE_TRY(stream ? open_stream(arguments) : open_roots(arguments, options));
-    ProgressReporter reporter(context, options.dry_run ? "dry run" : "backup");
-    auto result = run_backup(*opened.repository, *opened.writer, opened.cache, std::move(roots),
-                             options, reporter, context.stop());
+    ProgressReporter reporter(context, arguments.dry_run ? "dry run" : "backup");
+    auto result =
+        run(opened, arguments.dry_run, std::move(roots), options, reporter, context.stop());
     reporter.finish();
     const BackupResult& done = PERDURE_TRY(std::move(result));
-    print_summary(context, done);
+    print_summary(context, done, arguments.dry_run);
     context.exit_code = exit_code(done.outcome);
     if (done.interrupted) {
         print_note(context,

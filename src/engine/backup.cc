@@ -10,6 +10,7 @@
 #include "engine/file_worker.h"
 #include "engine/pack_stream.h"
 #include "engine/previous_tree.h"
+#include "engine/unchanged.h"
 #include "repo/pack_catalog.h"
 #include "repo/session.h"
 #include "repo/tree.h"
@@ -44,17 +45,6 @@ Result<Compression> parse_compression(std::string_view text) {
     return c;
 }
 
-SourceKey source_key_of(const Repository&, const DedupKeys& keys, std::string_view host,
-                        const std::vector<std::string>& roots) {
-    Transcript text("perdure source v1");
-    text.add(host);
-    std::vector<std::string> sorted = roots;
-    std::sort(sorted.begin(), sorted.end());
-    for (const std::string& root : sorted) text.add(root);
-    return *SourceKey::from_bytes(
-        keyed_hash(keys.source, text.view()).view().first(SourceKey::size));
-}
-
 namespace {
 
 constexpr std::size_t kMaxBatches = 48;  // between walk and tree
@@ -64,15 +54,6 @@ constexpr std::size_t kQueuedJobs = 8;
 constexpr std::size_t kQueuedPacks = 1;
 constexpr int kPageLevel = 3;
 constexpr int kBusyLevel = 3;
-// Times finer than this may repeat although the content changed: kernel ticks of up to 10 ms,
-// filesystems that store whole seconds or even pairs of them.
-constexpr std::int64_t kRacyTick = 20'000'000;
-constexpr std::int64_t kRacyCoarse = 2'000'000'000;
-
-bool is_racy(std::int64_t time, std::int64_t started) {
-    return time >= started - (time % 1'000'000'000 == 0 ? kRacyCoarse : kRacyTick);
-}
-
 void mark_all(LivenessMarks& marks, PackNumber pack, const std::vector<std::uint64_t>& blocks) {
     for (std::size_t i = 0; i < blocks.size() * 64; ++i)
         if ((blocks[i / 64] >> (i % 64) & 1) != 0) marks.mark(pack, static_cast<std::uint32_t>(i));
@@ -93,12 +74,9 @@ public:
 
 private:
     Result<void> prepare(std::stop_token stop);
-    std::optional<PreviousTree> find_previous(const std::vector<std::string>& names,
-                                              std::stop_token stop);
     Result<void> open_session(std::stop_token stop);
     Result<void> back_up_root(BackupRoot& root, std::uint32_t number, std::stop_token stop);
     std::unique_ptr<TreeCursor> previous_cursor(const BackupRoot& root);
-    Result<void> dry_run_root(BackupRoot& root, std::stop_token stop);
     Result<void> walk_root(BackupRoot& root, TreeCursor* previous, TreeWriter& tree,
                            std::stop_token stop);
 
@@ -169,31 +147,12 @@ private:
 
 // ------------------------------------------------------------------------------------ setting up
 
-/// Of this generation of keys, or of one before: a rotation changes the key that groups points, but
-/// not what their trees are worth.
-std::optional<PreviousTree> BackupRun::find_previous(const std::vector<std::string>& names,
-                                                     std::stop_token stop) {
-    const auto find = [&](const SourceKey& source) {
-        return find_previous_tree(repository_, cache_, source, identity_.enrolment, registry_,
-                                  stop);
-    };
-    auto tree = find(source_key_);
-    const DomainRecord* domain = repository_.epoch().domain(repository_.domain_name().domain);
-    for (std::size_t i = domain == nullptr ? 0 : domain->past.size(); !tree && i-- > 0;) {
-        const auto keys = repository_.keyring().domain({domain->id, domain->past[i].generation});
-        if (keys)
-            tree = find(
-                source_key_of(repository_, expand(*keys, repository_.id()), options_.host, names));
-    }
-    return tree;
-}
-
 Result<void> BackupRun::prepare(std::stop_token stop) {
     const DomainKeys domain = PERDURE_TRY(repository_.domain_keys());
     dedup_ = expand(domain, repository_.id());
     std::vector<std::string> names;
     for (const BackupRoot& root : roots_) names.push_back(root.name);
-    source_key_ = source_key_of(repository_, dedup_, options_.host, names);
+    source_key_ = source_key_of(dedup_, options_.host, names);
     chunker_ = std::make_unique<Chunker>(
         ChunkerProfile{repository_.config().chunker_average_log2},
         ChunkerTables::from_bytes(dedup_.chunker_tables.reveal(), dedup_.chunker_confirm.reveal()));
@@ -202,10 +161,10 @@ Result<void> BackupRun::prepare(std::stop_token stop) {
     leaves_ = std::make_unique<LeafIndex>(
         registry_, [this](const PackTable& table) { return load_manifest(repository_, table, {}); },
         limits);
-    if (!options_.dry_run) PERDURE_TRY(open_session(stop));
-    previous_ = find_previous(names, stop);
+    PERDURE_TRY(open_session(stop));
+    previous_ = find_previous_tree(repository_, cache_, options_.host, names, identity_.enrolment,
+                                   registry_, stop);
     result_.used_previous = previous_.has_value() && !options_.force;
-    if (options_.dry_run) return {};
     // What ended the numbers since: checkpoints of this source are continued by this run's ends.
     const std::uint64_t since = previous_ && previous_->point.session.writer == identity_.enrolment
                                     ? number(previous_->point.session.session)
@@ -245,15 +204,6 @@ Result<BackupResult> BackupRun::run(std::stop_token stop) {
     for (const Issue& issue : options_.issues) note_issue(issue);
     result_.statistics.failed += options_.issues.size();
     PERDURE_TRY(prepare(stop));
-    if (options_.dry_run) {
-        for (BackupRoot& root : roots_) PERDURE_TRY(dry_run_root(root, stop));
-        result_.issues = std::move(issues_);
-        result_.outcome = result_.issues.empty() ? Outcome::Success : Outcome::Partial;
-        result_.seconds =
-            static_cast<double>(repository_.clock().monotonic_nanoseconds() - begun) / 1e9;
-        return std::move(result_);
-    }
-
     uploader_ = std::make_unique<PackUploader>(*leaves_, kQueuedPacks);
     PackStream::Options stream;
     stream.seal.compress = options_.compression.enabled;
@@ -326,35 +276,6 @@ std::unique_ptr<TreeCursor> BackupRun::previous_cursor(const BackupRoot& root) {
     return cursor;
 }
 
-Result<void> BackupRun::dry_run_root(BackupRoot& root, std::stop_token stop) {
-    const auto cursor = previous_cursor(root);
-    const auto walk = root.source->walk();
-    Statistics& s = result_.statistics;
-    while (auto event = walk->next()) {
-        if (stop.stop_requested()) return Error(ErrorKind::Cancelled, "interrupted");
-        if (auto* issue = std::get_if<Issue>(&*event)) {
-            ++s.failed;
-            note_issue(std::move(*issue));
-            continue;
-        }
-        if (std::holds_alternative<Excluded>(*event)) {
-            ++s.excluded;
-            continue;
-        }
-        const auto& walked = std::get<WalkedEntry>(*event);
-        BackupItem item;
-        const bool unchanged = cursor && PERDURE_TRY(take_unchanged(walked, cursor.get(), item));
-        const bool file = walked.entry.type == EntryType::File;
-        ++s.entries;
-        ++(unchanged ? s.unchanged : s.captured);
-        s.files += file ? 1 : 0;
-        s.directories += walked.entry.type == EntryType::Directory ? 1 : 0;
-        s.bytes += file ? walked.entry.size : 0;
-        s.bytes_read += file && !unchanged ? walked.entry.size : 0;  // what a run would read
-    }
-    return {};
-}
-
 Result<void> BackupRun::back_up_root(BackupRoot& root, std::uint32_t number, std::stop_token stop) {
     root_number_ = number;
     const Statistics before = result_.statistics;
@@ -425,8 +346,7 @@ bool BackupRun::carries(const TreeEntry& old) {
     const auto reusable = [&](PackNumber pack) {
         if (number(pack) >= may_reuse_.size()) may_reuse_.resize(number(pack) + 1, -1);
         signed char& known = may_reuse_[number(pack)];
-        if (known < 0)
-            known = session_ == nullptr || session_->may_reuse(registry_.pack_of(pack)) ? 1 : 0;
+        if (known < 0) known = session_->may_reuse(registry_.pack_of(pack)) ? 1 : 0;
         return known == 1;
     };
     return std::all_of(old.recipe.begin(), old.recipe.end(),
@@ -446,15 +366,7 @@ Result<bool> BackupRun::take_unchanged(const WalkedEntry& walked, TreeCursor* pr
     }
     if (!previous_entry_ || previous_entry_->entry.path != now.path) return false;
     TreeEntry& old = *previous_entry_;
-    const Entry& was = old.entry;
-    const bool same = was.type == now.type && was.mtime_ns == now.mtime_ns &&
-                      was.ctime_ns == now.ctime_ns && was.inode == now.inode &&
-                      was.mode == now.mode && was.uid == now.uid && was.gid == now.gid &&
-                      was.links == now.links &&
-                      (now.type != EntryType::File || was.size == now.size);
-    if (!same || is_racy(now.ctime_ns, previous_->started_ns) ||
-        is_racy(now.mtime_ns, previous_->started_ns))
-        return false;
+    if (!is_unchanged(old.entry, now, previous_->started_ns)) return false;
     if (!previous->complete(old) || !carries(old)) return false;
     item.tree = std::move(old);
     item.tree.entry.user = now.user;

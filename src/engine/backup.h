@@ -39,7 +39,6 @@ struct BackupOptions {
     std::vector<std::string> tags;
     std::vector<std::string> command;  // recorded in the point's body
     bool force = false;                // re-read everything
-    bool dry_run = false;              // walk and compare, write nothing
     Compression compression;
     std::uint32_t verify_one_in = 1;
     unsigned workers = 2;
@@ -63,9 +62,5 @@ struct BackupResult {
 Result<BackupResult> run_backup(const Repository&, const WriterIdentity&, const LocalCache&,
                                 std::vector<BackupRoot>, const BackupOptions&, Reporter&,
                                 std::stop_token);
-
-/// Groups the points of one source: a keyed hash of host and root names.
-SourceKey source_key_of(const Repository&, const DedupKeys&, std::string_view host,
-                        const std::vector<std::string>& roots);
 
 }  // namespace perdure

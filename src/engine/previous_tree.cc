@@ -203,10 +203,11 @@ void TreeCacheWriter::finish(const SessionDigest& point, std::int64_t started_ns
         cache_.remove(part_name(prefix_, old->session, p));
 }
 
-std::optional<PreviousTree> find_previous_tree(const Repository& repository,
-                                               const LocalCache& cache, const SourceKey& source,
-                                               WriterNumber writer, PackRegistry& registry,
-                                               std::stop_token stop) {
+namespace {
+
+std::optional<PreviousTree> of_generation(const Repository& repository, const LocalCache& cache,
+                                          const SourceKey& source, WriterNumber writer,
+                                          PackRegistry& registry, std::stop_token stop) {
     const std::string prefix = prefix_of(source);
     if (auto summary = load_summary(cache, prefix)) {
         const auto point = repository.load_point(summary->point.session, stop);
@@ -221,6 +222,37 @@ std::optional<PreviousTree> find_previous_tree(const Repository& repository,
         }
     }
     return from_repository(repository, source, writer, registry, stop);
+}
+
+}  // namespace
+
+SourceKey source_key_of(const DedupKeys& keys, std::string_view host,
+                        const std::vector<std::string>& roots) {
+    Transcript text("perdure source v1");
+    text.add(host);
+    std::vector<std::string> sorted = roots;
+    std::sort(sorted.begin(), sorted.end());
+    for (const std::string& root : sorted) text.add(root);
+    return *SourceKey::from_bytes(
+        keyed_hash(keys.source, text.view()).view().first(SourceKey::size));
+}
+
+std::optional<PreviousTree> find_previous_tree(const Repository& repository,
+                                               const LocalCache& cache, std::string_view host,
+                                               const std::vector<std::string>& roots,
+                                               WriterNumber writer, PackRegistry& registry,
+                                               std::stop_token stop) {
+    const DomainRecord* domain = repository.epoch().domain(repository.domain_name().domain);
+    if (domain == nullptr) return std::nullopt;
+    const auto find = [&](const Result<DomainKeys>& keys) -> std::optional<PreviousTree> {
+        if (!keys) return std::nullopt;
+        const SourceKey source = source_key_of(expand(*keys, repository.id()), host, roots);
+        return of_generation(repository, cache, source, writer, registry, stop);
+    };
+    auto tree = find(repository.domain_keys());
+    for (std::size_t i = domain->past.size(); !tree && i-- > 0;)
+        tree = find(repository.keyring().domain({domain->id, domain->past[i].generation}));
+    return tree;
 }
 
 }  // namespace perdure

@@ -48,10 +48,16 @@ private:
     std::uint64_t parts_ = 0;
 };
 
-/// Nothing if there is none that counts: the point it names must be read back as committed, with
-/// its digest.
+/// Groups the points of one source: a keyed hash of host and root names.
+SourceKey source_key_of(const DedupKeys&, std::string_view host,
+                        const std::vector<std::string>& roots);
+
+/// Of this generation of the domain's keys, or else of one before: a rotation changes the key that
+/// groups points, but not what their trees are worth. Nothing if there is none that counts: the
+/// point it names must be read back as committed, with its digest.
 std::optional<PreviousTree> find_previous_tree(const Repository&, const LocalCache&,
-                                               const SourceKey&, WriterNumber, PackRegistry&,
-                                               std::stop_token);
+                                               std::string_view host,
+                                               const std::vector<std::string>& roots, WriterNumber,
+                                               PackRegistry&, std::stop_token);
 
 }  // namespace perdure

@@ -71,10 +71,22 @@ class Commands(CliTest):
         self.assertEqual(again["new"], 0)
         self.assertGreater(again["unchanged"], 0)
 
+    def objects(self):
+        return sorted(p for p in self.repo.rglob("*") if p.is_file())
+
     def test_dry_run_makes_no_point(self):
         self.init()
-        self.assertIsNone(self.backup(self.tree, "--dry-run")["point"])
-        self.assertEqual(self.points(), [])
+        before = self.objects()
+        would = self.backup(self.tree, "--dry-run")
+        self.assertIsNone(would["point"])
+        self.assertEqual((would["outcome"], would["dry_run"], would["unchanged"]), ("success", True, 0))
+        self.assertEqual(self.objects(), before)
+        done = self.backup(self.tree)
+        self.assertEqual((would["entries"], would["bytes"]), (done["entries"], done["bytes"]))
+        (self.tree / "new.txt").write_text("new\n")
+        self.assertEqual(self.backup(self.tree, "--dry-run")["entries"], done["entries"] + 1)
+        self.assertEqual(len(self.points()), 1)
+        self.fails("backup", "--dry-run", "--stdin", code=1, says="does not go with a stream")
 
     def test_list_and_show(self):
         self.two_points()
