@@ -45,12 +45,15 @@ say. Bytes that are not UTF-8 become U+FFFD, and the field stands a second time
 with _hex after its name. When a command fails, a line of type "error" goes to
 standard error with kind, message, hint and exit_code.
 
-  backup    issue, summary          diff     change, summary
-  list      point, problem          find     match, summary
-  show      point                   ls       entry
-  restore   issue, summary          tag      tags
-  cat       record                  init     init
-  help      command                 version  version
+  backup    issue, summary          ls       entry
+  cache     cache                   restore  issue, summary
+  cat       record                  show     point
+  check     problem, note, summary  stats    stats
+  diff      change, summary         tag      tags
+  find      match, summary          version  version
+  help      command, topic          key      key_slot
+  init      init                    key rotate  rotation
+  list      point, problem          key writer  writer
 
 The manual page perdure-json(5) describes every field.
 )";
@@ -66,6 +69,8 @@ PERDURE_CACHE_DIR         where to cache; otherwise $XDG_CACHE_HOME/perdure, or
                           ~/.cache/perdure. May be deleted at any time
 PERDURE_CONFIG_DIR        where this machine's own writer keys lie; otherwise
                           $XDG_CONFIG_HOME/perdure, or ~/.config/perdure
+PERDURE_HOST              host name of points that backup makes
+PERDURE_COMPRESSION       what backup takes for --compression
 
 An option on the command line goes before its variable. Of several sources of
 the password a file goes first, then a command, then PERDURE_PASSWORD; without
