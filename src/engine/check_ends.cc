@@ -13,11 +13,6 @@ void name_point(CheckState& state, CheckFinding& finding, SessionName session) {
     if (state.wants(session)) finding.points.push_back(session);
 }
 
-bool is_enrolled(const CheckState& state, WriterNumber writer) {
-    const auto& list = state.inventory.enrolments;
-    return std::find(list.begin(), list.end(), writer) != list.end();
-}
-
 /// Why an end is not believed, as a finding. It names the point only if there was one: somebody who
 /// holds the keys made it, or its session did begin and what stands there is rubbish.
 void report_end(CheckState& state, SessionName session, const Error& error) {
@@ -33,10 +28,11 @@ void report_end(CheckState& state, SessionName session, const Error& error) {
     const auto lost = [&](const ObjectName& what) {
         name_point(
             state,
-            state.add(what.text(), "missing", "is missing, but " + name.text() + " needs it"),
+            state.about(what.text(), "missing", "is missing, but " + name.text() + " needs it"),
             session);
     };
-    if (opens && !is_enrolled(state, session.writer)) return lost(names::enrolment(session.writer));
+    if (opens && !r.is_enrolled(session.writer, state.stop))
+        return lost(names::enrolment(session.writer));
     const bool begun = r.load_log_entry(session, nullptr, state.stop).has_value();
     if (is_signed && !state.inventory.log.contains(session)) return lost(names::log_entry(session));
     if (is_signed && !begun) return;  // its log entry has a finding that names the point

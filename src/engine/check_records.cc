@@ -35,6 +35,10 @@ void check_slots(CheckState& state, const std::vector<KeySlotState>& listed) {
 }
 
 void check_epoch_names(CheckState& state) {
+    if (const auto& problem = state.repository.epoch_problem()) {
+        state.add(problem->object, "damaged", problem->text + "; it is left alone");
+        return;
+    }
     const std::uint32_t newest = number(state.repository.epoch().number);
     for (const EpochNumber e : state.inventory.epochs)
         if (number(e) > newest) {
@@ -107,6 +111,11 @@ private:
             if (state_.repository.is_owner()) later_epoch(name);
             return;
         }
+        // Where the writer's certificate is lost, that is what its points' findings are about.
+        const Repository& r = state_.repository;
+        if (!r.is_enrolled(session.writer, state_.stop) &&
+            r.open_sealed(ObjectType::LogEntry, names::log_entry(session), object))
+            return;
         CheckFinding& finding = state_.add(name, finding_kind(error), error.describe());
         if (state_.inventory.points.contains(session) && state_.wants(session))
             finding.points.push_back(session);
@@ -118,7 +127,7 @@ private:
     }
 
     void later_epoch(const std::string& name) {
-        if (std::exchange(told_of_epoch_, true)) return;
+        if (state_.repository.epoch_problem() || std::exchange(told_of_epoch_, true)) return;
         const EpochNumber next{number(state_.repository.epoch().number) + 1};
         state_.add(names::epoch(next).text(), "missing",
                    "is missing, but " + name + " was made in a later epoch");

@@ -99,6 +99,13 @@ CheckFinding& CheckState::note(std::string object, std::string kind, std::string
     return finding;
 }
 
+CheckFinding& CheckState::about(const std::string& object, const std::string& kind,
+                                const std::string& text) {
+    for (CheckFinding& finding : result.findings)
+        if (finding.object == object) return finding;
+    return add(object, kind, text);
+}
+
 void CheckState::damage(PackNumber pack, std::uint32_t first, std::uint32_t count,
                         const std::string& kind, const std::string& text) {
     if (number(pack) >= finding_of_.size()) finding_of_.resize(number(pack) + std::size_t{1}, -1);

@@ -69,6 +69,9 @@ public:
 
     CheckFinding& add(std::string object, std::string kind, std::string text);
     CheckFinding& note(std::string object, std::string kind, std::string text);
+    /// The finding about `object` if there is one already, else a new one.
+    CheckFinding& about(const std::string& object, const std::string& kind,
+                        const std::string& text);
     /// The blocks of `pack` from `first` on cannot be read: one finding a pack gathers them.
     void damage(PackNumber pack, std::uint32_t first, std::uint32_t count, const std::string& kind,
                 const std::string& text);

@@ -193,6 +193,9 @@ Result<OpenedRecord> open_record(const RecordPlace& place, ByteView object,
     }
     OpenedRecord opened = PERDURE_TRY(parse_plaintext(place, plaintext));
     opened.framed_size = kFrameHeaderSize + payload.size() + kFrameTrailerSize;
+    // Only a point's header has its body behind it.
+    if (place.type != ObjectType::Point && opened.framed_size != object.size())
+        return corrupt(place, "has bytes behind its record");
     return opened;
 }
 

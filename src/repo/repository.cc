@@ -158,11 +158,43 @@ Result<void> refuse_unknown(const std::vector<std::string>& features) {
 
 }  // namespace
 
-Result<void> Repository::may_write() const { return refuse_unknown(epoch().features.write); }
+Result<void> Repository::may_write() const {
+    if (epoch_problem_)
+        return Error(ErrorKind::Corrupt, epoch_problem_->text)
+            .with_hint(
+                "put that object back from a copy of the repository; until then it can only be "
+                "read");
+    return refuse_unknown(epoch().features.write);
+}
 
 Result<OpenedRecord> Repository::open_epoch(EpochNumber e, ByteView object) const {
     return open_record({config_.repository, ObjectType::Epoch, names::epoch(e).text()}, object,
                        clear_only);
+}
+
+Result<Epoch> Repository::read_epoch(EpochNumber e, ByteView object) const {
+    const ObjectName name = names::epoch(e);
+    const auto opened = PERDURE_TRY(open_epoch(e, object));
+    Epoch epoch = PERDURE_TRY(decode_epoch(opened.body).context(name.text()));
+    const RecordPlace place{config_.repository, ObjectType::Epoch, name.text()};
+    const auto bad = [&](const char* why) {
+        return Error(ErrorKind::Corrupt, name.text() + ": " + why);
+    };
+    if (epoch.number != e || epoch.repository != config_.repository)
+        return bad("is another epoch's record");
+    if (!verify_signature(place, opened, epoch.owner_verify_key))
+        return bad("does not authenticate");
+    if (number(e) == 1) {
+        if (digest_of(object) != config_.first_epoch ||
+            epoch.owner_verify_key != config_.owner_verify_key)
+            return bad("is not the one the config names");
+        return epoch;
+    }
+    if (epoch.previous != epoch_digest_) return bad("does not follow the epoch before it");
+    if (epoch.owner_verify_key != epochs_.back().owner_verify_key &&
+        !verify_previous_owner_signature(place, opened, epochs_.back().owner_verify_key))
+        return bad("was not signed by the owner before");
+    return epoch;
 }
 
 Result<void> Repository::load_epochs(std::stop_token stop) {
@@ -171,32 +203,24 @@ Result<void> Repository::load_epochs(std::stop_token stop) {
         auto object = store_.load(name, ByteRange::all(), stop);
         if (!object && object.error().kind() == ErrorKind::NotFound && e > 1) return {};
         if (!object) return std::move(object).error().context("loading the epochs");
-        const Digest digest = digest_of(*object);
-        const auto opened = PERDURE_TRY(open_epoch(EpochNumber{e}, *object));
-        Epoch epoch = PERDURE_TRY(decode_epoch(opened.body).context(name.text()));
-        const RecordPlace place{config_.repository, ObjectType::Epoch, name.text()};
-        const auto bad = [&](const char* why) {
-            return Error(ErrorKind::Corrupt, name.text() + ": " + why);
-        };
-        if (number(epoch.number) != e || epoch.repository != config_.repository)
-            return bad("is another epoch's record");
-        if (!verify_signature(place, opened, epoch.owner_verify_key))
-            return bad("does not authenticate");
-        if (e == 1) {
-            if (digest != config_.first_epoch || epoch.owner_verify_key != config_.owner_verify_key)
-                return bad("is not the one the config names");
-        } else {
-            if (epoch.previous != epoch_digest_) return bad("does not follow the epoch before it");
-            if (epoch.owner_verify_key != epochs_.back().owner_verify_key &&
-                !verify_previous_owner_signature(place, opened, epochs_.back().owner_verify_key))
-                return bad("was not signed by the owner before");
+        auto epoch = read_epoch(EpochNumber{e}, *object);
+        if (!epoch && e == 1) return std::move(epoch).error();
+        if (!epoch) {
+            // Damaged, or planted: what lies under the epochs before it can be read all the same.
+            epoch_problem_ = Problem{name.text(), epoch.error().describe()};
+            return {};
         }
-        epochs_.push_back(std::move(epoch));
-        epoch_digest_ = digest;
+        epochs_.push_back(std::move(*epoch));
+        epoch_digest_ = digest_of(*object);
     }
 }
 
-Result<void> Repository::refuse_epoch_gap(std::stop_token stop) const {
+Result<void> Repository::refuse_lost_epoch(std::stop_token stop) const {
+    const auto lost = [](const std::string& what) {
+        return Error(ErrorKind::Corrupt, "the keys in force cannot be read: " + what)
+            .with_hint("put that object back from a copy of the repository");
+    };
+    if (epoch_problem_) return lost(epoch_problem_->text);
     EpochNumber last{};
     PERDURE_TRY(store_.list(
         "epochs/",
@@ -207,9 +231,7 @@ Result<void> Repository::refuse_epoch_gap(std::stop_token stop) const {
         stop));
     const EpochNumber next{number(epoch().number) + 1};
     if (number(last) < number(next)) return {};
-    return Error(ErrorKind::Corrupt,
-                 names::epoch(next).text() + " is missing, but there are later ones")
-        .with_hint("put that object back from a copy of the repository");
+    return lost(names::epoch(next).text() + " is missing, but there are later ones");
 }
 
 Result<void> Repository::adopt_writer(const WriterIdentity& writer) {
@@ -264,7 +286,6 @@ Result<OwnerSeed> Repository::seed_from(const Passphrase& passphrase, std::stop_
         auto seed = unwrap_seed(config_.repository, *state.slot, passphrase);
         if (seed || seed.error().kind() != ErrorKind::WrongKey) return seed;
     }
-    PERDURE_TRY(refuse_epoch_gap(stop));
     if (!damaged.empty())
         return Error(ErrorKind::Corrupt,
                      "no key slot opens with this password, but not all could be tried: " + damaged)
@@ -311,12 +332,18 @@ Result<std::unique_ptr<Repository>> Repository::open(Store& store, const Credent
     PERDURE_TRY(repository->load_epochs(stop));
     // Of the newest epoch alone: a feature that was given up binds nobody.
     PERDURE_TRY(refuse_unknown(repository->epoch().features.read));
+    Result<void> adopted;
     if (credentials.passphrase) {
-        const OwnerSeed seed = PERDURE_TRY(repository->seed_from(*credentials.passphrase, stop));
-        PERDURE_TRY(repository->adopt_seed(seed));
+        const auto seed = repository->seed_from(*credentials.passphrase, stop);
+        adopted = seed ? repository->adopt_seed(*seed) : Result<void>(seed.error());
     }
-    if (credentials.writer) PERDURE_TRY(repository->adopt_writer(*credentials.writer));
-    return repository;
+    if (adopted && credentials.writer) adopted = repository->adopt_writer(*credentials.writer);
+    if (adopted) return repository;
+    // The key may be right, and the epoch that would say so lost.
+    if (adopted.error().kind() != ErrorKind::Unavailable) {
+        PERDURE_TRY(repository->refuse_lost_epoch(stop));
+    }
+    return std::move(adopted).error();
 }
 
 DomainName Repository::domain_name() const {

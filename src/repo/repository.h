@@ -98,6 +98,9 @@ public:
     const Digest& config_digest() const { return config_digest_; }
     const Epoch& epoch() const { return epochs_.back(); }
     const Digest& epoch_digest() const { return epoch_digest_; }
+    /// An object at the name of the next epoch that is none: damaged, or planted. Then this is
+    /// read-only.
+    const std::optional<Problem>& epoch_problem() const { return epoch_problem_; }
     const Keyring& keyring() const { return keyring_; }
     /// Unsupported if the newest epoch asks writers for a feature this program does not know.
     Result<void> may_write() const;
@@ -108,6 +111,10 @@ public:
 
     // ---- enrolments
     Result<EnrolmentList> enrolments(std::stop_token) const;
+    /// Whether there is a certificate of that number that can be believed.
+    bool is_enrolled(WriterNumber writer, std::stop_token stop) const {
+        return certificate_of(writer, stop).has_value();
+    }
     /// Enrols and returns what the machine must keep. Owner only.
     Result<WriterIdentity> enrol(const Certificate& wanted, std::stop_token);
     /// A new epoch that revokes: numbers of its log above `last` no longer count; open ones up to
@@ -166,7 +173,8 @@ private:
     Result<void> load_epochs(std::stop_token);
     Result<OpenedRecord> open_epoch(EpochNumber, ByteView object) const;
     Result<void> adopt_writer(const WriterIdentity&);
-    Result<void> refuse_epoch_gap(std::stop_token) const;
+    Result<void> refuse_lost_epoch(std::stop_token) const;
+    Result<Epoch> read_epoch(EpochNumber, ByteView object) const;
     Result<KeySlotState> load_slot(const SlotReference&, std::stop_token) const;
     Result<OwnerSeed> seed_from(const Passphrase&, std::stop_token) const;
     Result<void> adopt_seed(const OwnerSeed&);
@@ -188,6 +196,7 @@ private:
     Digest config_digest_;
     std::vector<Epoch> epochs_;
     Digest epoch_digest_;  // of the newest
+    std::optional<Problem> epoch_problem_;
     Keyring keyring_;
     mutable Guarded<std::optional<EnrolmentList>> enrolments_;
 };

@@ -134,6 +134,7 @@ Result<void> Repository::skip_gap(EnrolmentList& list, std::stop_token stop) con
 
 Result<WriterIdentity> Repository::enrol(const Certificate& wanted, std::stop_token stop) {
     if (!is_owner()) return not_owner("enrolling a writer");
+    PERDURE_TRY(may_write());
     WriterIdentity identity;
     random_.fill(identity.signing_seed.reveal_mutable());
     random_.fill(identity.opening_secret.reveal_mutable());
@@ -212,6 +213,7 @@ Result<std::vector<KeySlotState>> Repository::key_slots(std::stop_token stop) co
 
 Result<void> Repository::publish_epoch(Epoch next, const OwnerKeys& signer,
                                        const SigningKey* previous_owner, std::stop_token stop) {
+    PERDURE_TRY(may_write());
     next.number = EpochNumber{number(epoch().number) + 1};
     next.previous = epoch_digest_;
     next.time_ns = static_cast<std::uint64_t>(clock_.now().nanoseconds);
