@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <map>
 
 #include "base/bounded_queue.h"
 #include "base/task_group.h"
@@ -83,13 +84,15 @@ private:
     // ---- the merge with the previous tree
     Result<void> on_entry(WalkedEntry walked, TreeCursor* previous);
     Result<bool> take_unchanged(const WalkedEntry& walked, TreeCursor* previous, BackupItem& item);
-    bool carries(const TreeEntry& old);
+    bool may_reuse(PackNumber pack);
+    bool carries(const KeptEntry& kept);
     std::uint64_t device_ordinal(std::uint64_t device);
 
     // ---- batches
     Result<void> end_batch(TreeWriter& tree, std::stop_token stop);
     Result<void> drain(TreeWriter& tree, std::size_t leave);
     Result<void> into_tree(BackupBatch& batch, TreeWriter& tree);
+    Result<void> into_tree(BackupItem& item, TreeWriter& tree);
     Result<void> join_segments(BackupBatch& batch, std::size_t at);
     void push_job(std::shared_ptr<BackupBatch> batch, std::int32_t item, std::uint32_t segment);
     void note_issue(Issue issue);
@@ -101,6 +104,8 @@ private:
     PointHeader header_of(EndKind kind) const;
     Result<void> commit(std::stop_token stop);
     Result<PageAddress> store_page(ByteView raw);
+    Result<void> keep_page(PageAddress page);
+    Result<std::shared_ptr<const Buffer>> load_previous(PageAddress page);
 
     const Repository& repository_;
     const WriterIdentity& identity_;
@@ -129,7 +134,8 @@ private:
     std::optional<PreviousTree> previous_;
     std::optional<TreeEntry> previous_entry_;
     std::unique_ptr<TreeCacheWriter> tree_cache_;
-    std::vector<signed char> may_reuse_;  // by pack number: -1 unknown
+    std::map<Digest, PageAddress> inner_pages_;  // of the previous tree
+    std::vector<signed char> may_reuse_;         // by pack number: -1 unknown
     std::vector<std::uint64_t> devices_;
 
     std::shared_ptr<BackupBatch> batch_;
@@ -237,7 +243,8 @@ Result<BackupResult> BackupRun::run(std::stop_token stop) {
             }
             return good;
         });
-    tree_cache_ = std::make_unique<TreeCacheWriter>(cache_, source_key_, session_->name());
+    tree_cache_ = std::make_unique<TreeCacheWriter>(cache_, source_key_, session_->name(),
+                                                    registry_, previous_ ? &*previous_ : nullptr);
 
     Result<void> walked;
     for (std::uint32_t i = 0; walked && i < roots_.size(); ++i)
@@ -269,7 +276,7 @@ std::unique_ptr<TreeCursor> BackupRun::previous_cursor(const BackupRoot& root) {
     if (old == nullptr) return nullptr;
     auto cursor = std::make_unique<TreeCursor>(
         PageAddress{registry_.number_of(old->page.pack), old->page.slot}, registry_,
-        previous_->load);
+        [this](PageAddress page) { return load_previous(page); });
     auto first = cursor->next();
     if (!first) return nullptr;
     previous_entry_ = std::move(*first);
@@ -281,7 +288,8 @@ Result<void> BackupRun::back_up_root(BackupRoot& root, std::uint32_t number, std
     const Statistics before = result_.statistics;
     const auto cursor = previous_cursor(root);
     TreeWriter tree(
-        dedup_.boundary, registry_, [this](ByteView raw) { return store_page(raw); }, live_);
+        dedup_.boundary, registry_, [this](ByteView raw) { return store_page(raw); },
+        [this](PageAddress page) { return keep_page(page); }, live_);
     PERDURE_TRY(walk_root(root, cursor.get(), tree, stop));
     if (result_.statistics.entries == before.entries)
         return Error(ErrorKind::Io, root.name + ": nothing of it could be read")
@@ -342,15 +350,22 @@ std::uint64_t BackupRun::device_ordinal(std::uint64_t device) {
     return devices_.size() - 1;
 }
 
-bool BackupRun::carries(const TreeEntry& old) {
-    const auto reusable = [&](PackNumber pack) {
-        if (number(pack) >= may_reuse_.size()) may_reuse_.resize(number(pack) + 1, -1);
-        signed char& known = may_reuse_[number(pack)];
-        if (known < 0) known = session_->may_reuse(registry_.pack_of(pack)) ? 1 : 0;
-        return known == 1;
+bool BackupRun::may_reuse(PackNumber pack) {
+    if (number(pack) >= may_reuse_.size()) may_reuse_.resize(number(pack) + 1, -1);
+    signed char& known = may_reuse_[number(pack)];
+    if (known < 0) known = session_->may_reuse(registry_.pack_of(pack)) ? 1 : 0;
+    return known == 1;
+}
+
+bool BackupRun::carries(const KeptEntry& kept) {
+    const auto of_runs = [this](const Recipe& recipe) {
+        return std::all_of(recipe.begin(), recipe.end(),
+                           [this](const Run& run) { return run.is_hole() || may_reuse(run.pack); });
     };
-    return std::all_of(old.recipe.begin(), old.recipe.end(),
-                       [&](const Run& run) { return run.is_hole() || reusable(run.pack); });
+    return may_reuse(kept.origin->page.pack) && of_runs(kept.entry.recipe) &&
+           of_runs(kept.outlined_runs) &&
+           std::all_of(kept.pages.begin(), kept.pages.end(),
+                       [this](const PageAddress& page) { return may_reuse(page.pack); });
 }
 
 Result<bool> BackupRun::take_unchanged(const WalkedEntry& walked, TreeCursor* previous,
@@ -367,11 +382,15 @@ Result<bool> BackupRun::take_unchanged(const WalkedEntry& walked, TreeCursor* pr
     if (!previous_entry_ || previous_entry_->entry.path != now.path) return false;
     TreeEntry& old = *previous_entry_;
     if (!is_unchanged(old.entry, now, previous_->started_ns)) return false;
-    if (!previous->complete(old) || !carries(old)) return false;
-    item.tree = std::move(old);
-    item.tree.entry.user = now.user;
-    item.tree.entry.group = now.group;
-    item.state = BackupItem::State::Unchanged;
+    auto kept = previous->keep(std::move(old));
+    if (!kept || !carries(*kept)) return false;
+    // An id may have got another name although the file has not changed.
+    if (kept->entry.entry.user != now.user || kept->entry.entry.group != now.group) {
+        kept->entry.entry.user = now.user;
+        kept->entry.entry.group = now.group;
+        kept->origin.reset();
+    }
+    item.kept = std::move(*kept);
     return true;
 }
 
@@ -482,17 +501,28 @@ Result<void> BackupRun::into_tree(BackupBatch& batch, TreeWriter& tree) {
             ++s.failed;
             continue;
         }
+        const Entry& entry = item.kept ? item.kept->entry.entry : item.tree.entry;
         ++s.entries;
-        ++(item.state == BackupItem::State::Unchanged ? s.unchanged : s.captured);
-        if (item.tree.entry.type == EntryType::File) ++s.files;
-        if (item.tree.entry.type == EntryType::Directory) ++s.directories;
-        s.bytes += item.tree.entry.type == EntryType::File ? item.tree.entry.size : 0;
-        item.tree.entry.device = device_ordinal(item.device);
-        item.tree.entry.sparse = false;
-        item.tree.entry.data_extents.clear();
-        PERDURE_TRY(tree.add(std::move(item.tree)));
+        ++(item.kept ? s.unchanged : s.captured);
+        if (entry.type == EntryType::File) ++s.files;
+        if (entry.type == EntryType::Directory) ++s.directories;
+        s.bytes += entry.type == EntryType::File ? entry.size : 0;
+        PERDURE_TRY(into_tree(item, tree));
     }
     return {};
+}
+
+Result<void> BackupRun::into_tree(BackupItem& item, TreeWriter& tree) {
+    const std::uint64_t device = device_ordinal(item.device);
+    if (item.kept) {
+        if (item.kept->entry.entry.device != device) item.kept->origin.reset();
+        item.kept->entry.entry.device = device;
+        return tree.add_kept(std::move(*item.kept));
+    }
+    item.tree.entry.device = device;
+    item.tree.entry.sparse = false;
+    item.tree.entry.data_extents.clear();
+    return tree.add(std::move(item.tree));
 }
 
 void BackupRun::note_issue(Issue issue) {
@@ -508,6 +538,11 @@ void BackupRun::note_issue(Issue issue) {
 
 Result<PageAddress> BackupRun::store_page(ByteView raw) {
     const Digest digest = keyed_hash(dedup_.page, raw);
+    const auto same = inner_pages_.find(digest);
+    if (same != inner_pages_.end()) {
+        PERDURE_TRY(keep_page(same->second));
+        return same->second;
+    }
     const LeafId id = *LeafId::from_bytes(digest.view());
     if (!leaves_loaded_) {
         PERDURE_TRY(load_leaf_index(repository_, cache_, *session_, *leaves_, {}));
@@ -521,6 +556,21 @@ Result<PageAddress> BackupRun::store_page(ByteView raw) {
     const BirthAddress address = registry_.address(place->pack, place->slot);
     tree_cache_->add(address, raw);
     return PageAddress{place->pack, place->slot};
+}
+
+Result<void> BackupRun::keep_page(PageAddress page) {
+    tree_cache_->keep(registry_.address(page.pack, page.slot));
+    return {};
+}
+
+/// Inner pages are remembered: where nothing below one has changed, the new tree has it again, and
+/// no leaf index needs to be loaded to find that out.
+Result<std::shared_ptr<const Buffer>> BackupRun::load_previous(PageAddress page) {
+    auto raw = PERDURE_TRY(previous_->load(page));
+    const auto kind = page_kind(*raw);
+    if (kind && *kind == PageKind::Inner && may_reuse(page.pack))
+        inner_pages_.emplace(keyed_hash(dedup_.page, *raw), page);
+    return raw;
 }
 
 // ------------------------------------------------------------------------------------ ends

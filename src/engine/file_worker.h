@@ -12,17 +12,18 @@
 #include "engine/pack_stream.h"
 #include "engine/reporter.h"
 #include "repo/keys.h"
-#include "repo/page.h"
+#include "repo/tree.h"
 #include "source/file_source.h"
 
 namespace perdure {
 
 /// An entry on its way from the walk to the tree.
 struct BackupItem {
-    enum class State : std::uint8_t { Captured, Unchanged, Failed };
-    TreeEntry tree;
-    WalkedEntry walked;        // until captured
-    std::uint64_t device = 0;  // as the walk saw it
+    enum class State : std::uint8_t { Captured, Failed };
+    TreeEntry tree;                 // once captured
+    std::optional<KeptEntry> kept;  // if unchanged
+    WalkedEntry walked;             // until captured
+    std::uint64_t device = 0;       // as the walk saw it
     bool needs_capture = false;
     State state = State::Captured;
     std::vector<Issue> issues;

@@ -176,10 +176,42 @@ const PreviousRoot* PreviousTree::root(std::string_view name) const {
 }
 
 TreeCacheWriter::TreeCacheWriter(const LocalCache& cache, const SourceKey& source,
-                                 SessionName session)
-    : cache_(cache), prefix_(prefix_of(source)), session_(short_text(session)) {}
+                                 SessionName session, PackRegistry& registry,
+                                 const PreviousTree* previous)
+    : cache_(cache),
+      prefix_(prefix_of(source)),
+      session_(short_text(session)),
+      registry_(registry),
+      previous_(previous) {}
 
 void TreeCacheWriter::add(const BirthAddress& address, ByteView page) {
+    write_kept();
+    write(address, page);
+}
+
+void TreeCacheWriter::keep(const BirthAddress& address) {
+    kept_.push_back(address);
+    if (parts_ > 0 || !part_.empty()) write_kept();
+}
+
+void TreeCacheWriter::write_kept() {
+    for (const BirthAddress& address : std::exchange(kept_, {})) {
+        const auto raw = previous_->load({registry_.number_of(address.pack), address.slot});
+        if (!raw) {
+            complete_ = false;
+            continue;
+        }
+        write(address, **raw);
+    }
+}
+
+/// Every page was kept, so what the cache holds of that point is what it would hold of this one.
+bool TreeCacheWriter::is_same_tree(const SessionDigest& cached) const {
+    return parts_ == 0 && part_.empty() && previous_ != nullptr && previous_->cached &&
+           previous_->point.session == cached.session && previous_->point.digest == cached.digest;
+}
+
+void TreeCacheWriter::write(const BirthAddress& address, ByteView page) {
     ByteWriter w;
     w.sized_bytes(encode_address(address));
     w.sized_bytes(page);
@@ -195,8 +227,18 @@ void TreeCacheWriter::end_part() {
 
 void TreeCacheWriter::finish(const SessionDigest& point, std::int64_t started_ns,
                              const std::vector<PreviousRoot>& roots) {
-    end_part();
     const auto old = load_summary(cache_, prefix_);
+    if (old && is_same_tree(old->point)) {
+        Summary same = *old;
+        same.point = point;
+        same.started_ns = started_ns;
+        same.roots = roots;
+        cache_.save(prefix_, encode_summary(same));
+        return;
+    }
+    write_kept();
+    end_part();
+    if (!complete_) return;
     cache_.save(prefix_, encode_summary({session_, parts_, point, started_ns, roots}));
     if (!old || old->session == session_) return;
     for (std::uint64_t p = 0; p < old->parts; ++p)
@@ -212,7 +254,7 @@ std::optional<PreviousTree> of_generation(const Repository& repository, const Lo
     if (auto summary = load_summary(cache, prefix)) {
         const auto point = repository.load_point(summary->point.session, stop);
         if (point && point->digest == summary->point.digest && is_point(point->header.kind)) {
-            PreviousTree tree{summary->point, summary->started_ns, summary->roots, {}};
+            PreviousTree tree{summary->point, summary->started_ns, summary->roots, {}, true};
             auto pages =
                 std::make_shared<CachedPages>(cache, std::move(*summary), registry, prefix);
             if (pages->index()) {

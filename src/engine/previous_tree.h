@@ -24,26 +24,40 @@ struct PreviousTree {
     SessionDigest point;
     std::int64_t started_ns = 0;
     std::vector<PreviousRoot> roots;
-    LoadPage load;  // keeps what it needs alive
+    LoadPage load;        // keeps what it needs alive
+    bool cached = false;  // from the local cache, where all of its pages are
 
     const PreviousRoot* root(std::string_view name) const;
 };
 
 /// Writes the pages of a new tree into the cache as they are made, in parts of a few MiB; nothing
-/// of it counts before finish().
+/// of it counts before finish(). A tree that keeps every page of the one before keeps its parts
+/// too.
 class TreeCacheWriter {
 public:
-    TreeCacheWriter(const LocalCache&, const SourceKey&, SessionName);
+    /// `previous`: the tree that pages are kept of, if any; outlives this.
+    TreeCacheWriter(const LocalCache&, const SourceKey&, SessionName, PackRegistry&,
+                    const PreviousTree* previous);
+    /// A page that was stored.
     void add(const BirthAddress&, ByteView page);
+    /// A page that the previous tree has too.
+    void keep(const BirthAddress&);
     void finish(const SessionDigest& point, std::int64_t started_ns,
                 const std::vector<PreviousRoot>& roots);
 
 private:
+    void write(const BirthAddress&, ByteView page);
+    void write_kept();
+    bool is_same_tree(const SessionDigest& cached) const;
     void end_part();
 
     const LocalCache& cache_;
     std::string prefix_;  // "tree-<source>"
     std::string session_;
+    PackRegistry& registry_;
+    const PreviousTree* previous_;
+    std::vector<BirthAddress> kept_;  // not written yet
+    bool complete_ = true;            // no kept page is missing in the parts
     Buffer part_;
     std::uint64_t parts_ = 0;
 };

@@ -30,8 +30,12 @@ int PageBoundaries::level_of(std::string_view path) {
 }
 
 TreeWriter::TreeWriter(const Key256& boundary_key, PackRegistry& registry, StorePage store,
-                       LivenessMarks& live)
-    : boundaries_(boundary_key), registry_(registry), store_(std::move(store)), live_(live) {}
+                       KeepPage keep, LivenessMarks& live)
+    : boundaries_(boundary_key),
+      registry_(registry),
+      store_(std::move(store)),
+      keep_(std::move(keep)),
+      live_(live) {}
 
 Result<PageAddress> TreeWriter::store(ByteView raw) {
     const PageAddress address = PERDURE_TRY(store_(raw));
@@ -80,21 +84,47 @@ Result<void> TreeWriter::outline(TreeEntry& e) {
 Result<void> TreeWriter::add(TreeEntry entry) {
     live_.mark(entry.recipe);
     PERDURE_TRY(outline(entry));
+    return append(std::move(entry), std::nullopt);
+}
+
+Result<void> TreeWriter::add_kept(KeptEntry kept) {
+    live_.mark(kept.entry.recipe);
+    live_.mark(kept.outlined_runs);
+    for (const PageAddress& page : kept.pages) live_.mark(page.pack, page.slot);
+    return append(std::move(kept.entry), kept.origin);
+}
+
+Result<void> TreeWriter::append(TreeEntry entry, const std::optional<EntryOrigin>& origin) {
     const std::size_t weight = page_weight(entry);
     const int level = boundaries_.level_of(entry.entry.path);
     if (!entries_.empty() && (level >= 0 || weight_ + weight > kMaxPageWeight))
         PERDURE_TRY(flush_entries());
     for (int l = 0; l < level && l < static_cast<int>(levels_.size()); ++l)
         PERDURE_TRY(flush_level(static_cast<std::size_t>(l)));
+    note_origin(origin);
     weight_ += weight;
     entries_.push_back(std::move(entry));
     return {};
 }
 
+void TreeWriter::note_origin(const std::optional<EntryOrigin>& origin) {
+    const bool follows = origin && origin->index == entries_.size() &&
+                         (entries_.empty() || (kept_ && kept_->page == origin->page));
+    kept_ = follows ? origin : std::nullopt;
+}
+
+Result<PageAddress> TreeWriter::entries_page() {
+    if (!kept_ || kept_->count != entries_.size())
+        return store(encode_entries_page(entries_, registry_));
+    live_.mark(kept_->page.pack, kept_->page.slot);
+    PERDURE_TRY(keep_(kept_->page));
+    return kept_->page;
+}
+
 Result<void> TreeWriter::flush_entries() {
     InnerChild child{entries_.front().entry.path, {}, entries_.size(), 0};
     for (const TreeEntry& e : entries_) child.bytes += e.entry.size;
-    child.page = PERDURE_TRY(store(encode_entries_page(entries_, registry_)));
+    child.page = PERDURE_TRY(entries_page());
     entries_.clear();
     weight_ = 0;
     return add_child(0, std::move(child));
@@ -144,6 +174,7 @@ Result<void> TreeCursor::descend(PageAddress page, std::optional<std::string_vie
         const PageKind kind = PERDURE_TRY(page_kind(*raw));
         if (kind == PageKind::Entries) {
             entries_ = PERDURE_TRY(decode_entries_page(*raw, registry_));
+            page_ = page;
             at_ = 0;
             if (to)
                 while (at_ < entries_.size() && path_less(entries_[at_].entry.path, *to)) ++at_;
@@ -190,8 +221,10 @@ Result<void> TreeCursor::seek(std::string_view path) {
     return descend(root_, path);
 }
 
-Result<void> TreeCursor::read_runs(PageAddress page, int depth, Recipe& out) {
+Result<void> TreeCursor::read_runs(PageAddress page, int depth, Recipe& out,
+                                   std::vector<PageAddress>* pages) {
     const auto raw = PERDURE_TRY(load_(page));
+    if (pages != nullptr) pages->push_back(page);
     if (PERDURE_TRY(page_kind(*raw)) == PageKind::Runs) {
         const Recipe part = PERDURE_TRY(decode_runs_page(*raw, registry_));
         out.insert(out.end(), part.begin(), part.end());
@@ -199,8 +232,19 @@ Result<void> TreeCursor::read_runs(PageAddress page, int depth, Recipe& out) {
     }
     if (depth >= kMaxDepth) return corrupt("run pages are nested too deep");
     for (const RunsChild& child : PERDURE_TRY(decode_runs_inner_page(*raw, registry_)))
-        PERDURE_TRY(read_runs(child.page, depth + 1, out));
+        PERDURE_TRY(read_runs(child.page, depth + 1, out, pages));
     return {};
+}
+
+Result<KeptEntry> TreeCursor::keep(TreeEntry entry) {
+    KeptEntry kept{std::move(entry), origin(), {}, {}};
+    for (const OutlinedXattr& outlined : kept.entry.outlined_xattrs)
+        kept.pages.push_back(outlined.page);
+    if (!kept.entry.outlined_recipe) return kept;
+    PERDURE_TRY(read_runs(kept.entry.recipe_page, 0, kept.outlined_runs, &kept.pages));
+    if (length_of(kept.outlined_runs) != kept.entry.entry.size)
+        return corrupt("a recipe does not add up to its file's size");
+    return kept;
 }
 
 Result<void> TreeCursor::complete(TreeEntry& e) {
@@ -212,7 +256,7 @@ Result<void> TreeCursor::complete(TreeEntry& e) {
     e.outlined_xattrs.clear();
     if (!e.outlined_recipe) return {};
     e.recipe.clear();
-    PERDURE_TRY(read_runs(e.recipe_page, 0, e.recipe));
+    PERDURE_TRY(read_runs(e.recipe_page, 0, e.recipe, nullptr));
     if (length_of(e.recipe) != e.entry.size)
         return corrupt("a recipe does not add up to its file's size");
     e.outlined_recipe = false;

@@ -68,8 +68,10 @@ Paths make_paths(std::size_t count, std::uint64_t seed) {
     return paths;
 }
 
+const TreeWriter::KeepPage keep_nothing = [](PageAddress) -> Result<void> { return {}; };
+
 PageAddress write_tree(PageStore& store, const Paths& paths, LivenessMarks& live) {
-    TreeWriter writer(kBoundary, store.registry, store.storer(), live);
+    TreeWriter writer(kBoundary, store.registry, store.storer(), keep_nothing, live);
     for (const auto& [path, time] : paths) EXPECT_TRUE(writer.add(entry_at(path, time)));
     const auto root = writer.finish();
     EXPECT_TRUE(root);
@@ -164,6 +166,72 @@ TEST(Tree, SeekTouchesOnePageALevel) {
     }
 }
 
+/// The tree of `paths` as an incremental backup writes it: what is as it was under `before` is
+/// kept.
+PageAddress update_tree(PageStore& store, PageAddress before, const Paths& paths,
+                        LivenessMarks& live, std::size_t* kept_pages = nullptr) {
+    const auto keep = [&](PageAddress) -> Result<void> {
+        if (kept_pages != nullptr) ++*kept_pages;
+        return {};
+    };
+    TreeWriter writer(kBoundary, store.registry, store.storer(), keep, live);
+    TreeCursor cursor(before, store.registry, store.loader());
+    auto old = cursor.next();
+    for (const auto& [path, time] : paths) {
+        while (*old && path_less((*old)->entry.path, path)) old = cursor.next();
+        if (*old && (*old)->entry.path == path && (*old)->entry.mtime_ns == time) {
+            auto kept = cursor.keep(std::move(**old));
+            EXPECT_TRUE(kept);
+            EXPECT_TRUE(writer.add_kept(std::move(*kept)));
+            old = cursor.next();
+        } else {
+            EXPECT_TRUE(writer.add(entry_at(path, time)));
+        }
+    }
+    const auto root = writer.finish();
+    EXPECT_TRUE(root);
+    return *root;
+}
+
+TEST(Tree, KeepingWhatIsUnchangedGivesTheTreeThatWritingAllAnewGives) {
+    SeededRandom random(11);
+    PageStore store;
+    Paths paths = make_paths(20'000, 3);
+    LivenessMarks before_live;
+    PageAddress before = write_tree(store, paths, before_live);
+    for (int round = 0; round < 40; ++round) {
+        for (std::uint64_t change = random.below(6); change > 0; --change) {
+            auto at = paths.begin();
+            std::advance(at, 1 + static_cast<std::ptrdiff_t>(random.below(paths.size() - 1)));
+            if (random.below(3) == 0)
+                paths.erase(at);
+            else if (random.below(2) == 0)
+                paths[at->first + "x"] = 5;
+            else
+                at->second += 1'000'000;
+        }
+        LivenessMarks kept_live, full_live;
+        const PageAddress kept = update_tree(store, before, paths, kept_live);
+        const PageAddress full = write_tree(store, paths, full_live);
+        ASSERT_EQ(kept, full);
+        ASSERT_EQ(kept_live.bitmaps(), full_live.bitmaps());
+        before = kept;
+    }
+}
+
+TEST(Tree, AnUnchangedTreeKeepsEveryEntriesPageAndEncodesNone) {
+    PageStore store;
+    LivenessMarks live;
+    const Paths paths = make_paths(20'000, 4);
+    const PageAddress root = write_tree(store, paths, live);
+    const std::size_t pages = store.pages();
+    std::size_t kept = 0;
+    LivenessMarks again;
+    EXPECT_EQ(update_tree(store, root, paths, again, &kept), root);
+    EXPECT_EQ(store.pages(), pages);
+    EXPECT_EQ(kept, pages - 1) << "all but the one inner page";
+}
+
 TEST(Tree, SeekFindsTheNextWhereNothingIs) {
     PageStore store;
     LivenessMarks live;
@@ -217,7 +285,7 @@ TEST(Tree, LongRecipesAndXattrsComeBackFromPagesOfTheirOwn) {
         PageStore store;
         LivenessMarks live;
         const TreeEntry file = heavy_file(store.registry, runs);
-        TreeWriter writer(kBoundary, store.registry, store.storer(), live);
+        TreeWriter writer(kBoundary, store.registry, store.storer(), keep_nothing, live);
         ASSERT_TRUE(writer.add(entry_at("", 1)));
         ASSERT_TRUE(writer.add(file));
         const auto root = writer.finish();
