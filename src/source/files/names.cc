@@ -26,11 +26,12 @@ void DirectoryNames::clear() {
     names_.clear();
 }
 
-void DirectoryNames::add(std::string_view name) {
+void DirectoryNames::add(std::string_view name, bool directory) {
     const std::uint64_t offset = text_.size();
     text_.insert(text_.end(), name.begin(), name.end());
     text_.push_back('\0');
-    names_.push_back({prefix_of(name), offset & 0xffffffffffff, name.size() & 0xffff});
+    names_.push_back(
+        {prefix_of(name), offset & 0xffffffffffff, name.size() & 0x7fff, directory ? 1U : 0U});
 }
 
 int DirectoryNames::read(int fd, std::vector<char>& buffer) {
@@ -43,7 +44,7 @@ int DirectoryNames::read(int fd, std::vector<char>& buffer) {
         for (long at = 0; at < bytes;) {
             const auto* found = reinterpret_cast<const dirent64*>(buffer.data() + at);
             const std::string_view name = found->d_name;
-            if (name != "." && name != "..") add(name);
+            if (name != "." && name != "..") add(name, found->d_type == DT_DIR);
             at += found->d_reclen;
         }
     }

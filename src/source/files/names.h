@@ -11,8 +11,8 @@ namespace perdure {
 class DirectoryNames {
 public:
     void clear();
-    /// `name` without '/' or NUL, not empty.
-    void add(std::string_view name);
+    /// `name` without '/' or NUL, not empty. `directory`: the listing says that it is one.
+    void add(std::string_view name, bool directory = false);
     /// Reads all of `fd`, a directory at its start, with `buffer` as scratch space, and sorts. The
     /// errno of a failure, else 0; what was read before a failure is kept.
     int read(int fd, std::vector<char>& buffer);
@@ -25,12 +25,15 @@ public:
     }
     /// Name i with a NUL behind it.
     const char* c_str(std::size_t i) const { return text_.data() + names_[i].offset; }
+    /// Whether the listing said that name i is a directory: not every filesystem says so.
+    bool is_directory(std::size_t i) const { return names_[i].directory != 0; }
 
 private:
     struct Name {
         std::uint64_t prefix;  // first eight bytes, big-endian: decides nearly every comparison
         std::uint64_t offset : 48;
-        std::uint64_t length : 16;
+        std::uint64_t length : 15;
+        std::uint64_t directory : 1;
     };
 
     std::vector<char> text_;

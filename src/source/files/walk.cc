@@ -19,6 +19,11 @@ namespace {
 // One call lists nearly every directory; larger buffers measured no faster.
 constexpr std::size_t kListingBuffer = 256 * 1024;
 
+// Listings asked for ahead: enough to keep a second thread busy, few enough to be used while they
+// are fresh, and to hold few descriptors.
+constexpr std::size_t kAheadInLevel = 16;
+constexpr std::size_t kAheadInAll = 64;
+
 constexpr std::string_view kCacheTag = "Signature: 8a477f597d28d172789f06886806bc55";
 
 std::string reason(const char* doing, int code) {
@@ -45,7 +50,8 @@ bool is_cache_tag(int directory) {
 TreeWalk::TreeWalk(std::shared_ptr<const FilesRoot> root, std::size_t open_directories)
     : root_(std::move(root)),
       open_directories_(std::max<std::size_t>(open_directories, 2)),
-      buffer_(kListingBuffer) {}
+      buffer_(kListingBuffer),
+      listings_(root_) {}
 
 std::size_t TreeWalk::affordable_directories() {
     rlimit limit{};
@@ -98,20 +104,25 @@ std::optional<WalkEvent> TreeWalk::visit(Level& level, std::size_t name) {
     path_.resize(level.path_length);
     if (!path_.empty()) path_ += '/';
     path_ += text;
-    if (level.excludes_all || is_excluded()) return Excluded{path_};
+    if (level.excludes_all || is_excluded(path_)) return Excluded{path_};
     const auto below = wanted_below(level);
     if (!below) return std::nullopt;
-    struct stat info {};
-    if (::fstatat(level.handle->fd(), level.names.c_str(name), &info, AT_SYMLINK_NOFOLLOW) != 0) {
+    NameStat stat;
+    if (name < level.stats.size())
+        stat = level.stats[name];
+    else if (::fstatat(level.handle->fd(), level.names.c_str(name), &stat.info,
+                       AT_SYMLINK_NOFOLLOW) != 0)
+        stat.failed = errno;
+    if (stat.failed != 0) {
         // A name that was asked for did not come from a listing, so it cannot have vanished.
-        if (errno == ENOENT && !level.wanted.all)
+        if (stat.failed == ENOENT && !level.wanted.all)
             return Issue{IssueKind::Unreadable, path_, reason("looking for it", ENOENT)};
-        return unreadable(path_, "reading its metadata", errno);
+        return unreadable(path_, "reading its metadata", stat.failed);
     }
     WalkedEntry walked;
     walked.parent = level.handle;
     walked.name = text;
-    return deliver(std::move(walked), info, *below);
+    return deliver(std::move(walked), stat.info, *below);
 }
 
 std::optional<WalkEvent> TreeWalk::deliver(WalkedEntry walked, const struct stat& info,
@@ -159,73 +170,132 @@ std::optional<WalkEvent> TreeWalk::missing_below(const Wanted& wanted, const cha
     return Issue{IssueKind::Unreadable, root_->only[wanted.first], std::move(text)};
 }
 
-bool TreeWalk::is_excluded() {
+bool TreeWalk::is_excluded(std::string_view path) {
     if (root_->exclude.empty()) return false;
     absolute_.assign(root_->absolute_path);
     absolute_ += '/';
-    absolute_ += path_;
+    absolute_ += path;
     return root_->exclude.exclude(absolute_);
 }
 
 // Opens and lists the directory that was delivered last, at path_.
 std::optional<Issue> TreeWalk::enter() {
+    if (auto listing = listed_ahead()) return enter(*std::move(listing));
     int failed = 0;
-    Fd fd = open_below(depth_, failed);
-    if (!fd && (failed == EMFILE || failed == ENFILE)) {
+    Listing listing;
+    listing.fd = open_below(depth_, failed);
+    if (!listing.fd && (failed == EMFILE || failed == ENFILE)) {
         let_go_above(1);
-        fd = open_below(depth_, failed);
+        listing.fd = open_below(depth_, failed);
     }
-    if (!fd) return unreadable(path_, "opening the directory", failed);
-    struct stat info {};
-    if (::fstat(fd.get(), &info) != 0) return unreadable(path_, "opening the directory", errno);
+    if (!listing.fd) return unreadable(path_, "opening the directory", failed);
+    if (::fstat(listing.fd.get(), &listing.info) != 0)
+        return unreadable(path_, "opening the directory", errno);
+    return enter(std::move(listing));
+}
+
+std::optional<Issue> TreeWalk::enter(Listing listing) {
+    const struct stat& info = listing.info;
     if (info.st_dev != entered_device_ || info.st_ino != entered_inode_)
         return Issue{IssueKind::Vanished, path_, "another directory stood in its place"};
 
     if (levels_.size() == depth_) levels_.emplace_back();
     Level& level = levels_[depth_++];
-    level.handle = std::make_shared<DirectoryHandle>(std::move(fd), info.st_dev, info.st_ino);
+    level.handle =
+        std::make_shared<DirectoryHandle>(std::move(listing.fd), info.st_dev, info.st_ino);
     level.device = info.st_dev;
     level.inode = info.st_ino;
     level.names.clear();
-    level.next_name = 0;
+    level.stats.clear();
+    level.next_name = level.next_ahead = 0;
     level.path_length = path_.size();
     level.wanted = below_;
     level.excludes_all = holds_exclusion_mark(level.handle->fd());
     let_go_above(open_directories_);
-    return list(level);
+    if (listing.listed) {
+        std::swap(level.names, listing.names);
+        std::swap(level.stats, listing.stats);
+    } else {
+        listing.failed = list(level);
+    }
+    ask_ahead(level);
+    if (listing.failed != 0) return unreadable(path_, "listing the directory", listing.failed);
+    return std::nullopt;
 }
 
 // Opens the directory that level `depth` is to be about: the root, or the one that the level above
 // visited last.
 Fd TreeWalk::open_below(std::size_t depth, int& failed) const {
-    constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
     const Level* above = depth > 0 ? &levels_[depth - 1] : nullptr;
     const int at = above != nullptr ? above->handle->fd() : root_->directory->fd();
     const char* name = above != nullptr ? above->names.c_str(above->next_name - 1) : ".";
-    Fd fd(::openat(at, name, kFlags | O_NOATIME));
-    if (!fd && errno == EPERM) fd = Fd(::openat(at, name, kFlags));  // not its owner
+    Fd fd = open_directory(at, name);
     failed = fd ? 0 : errno;
     return fd;
 }
 
-std::optional<Issue> TreeWalk::list(Level& level) {
-    if (level.wanted.all || level.excludes_all) {
-        if (const int failed = level.names.read(level.handle->fd(), buffer_); failed != 0)
-            return unreadable(path_, "listing the directory", failed);
-        return std::nullopt;
-    }
+// The errno of a failure, else 0.
+int TreeWalk::list(Level& level) {
+    if (level.wanted.all || level.excludes_all)
+        return level.names.read(level.handle->fd(), buffer_);
     const std::size_t skip = path_.empty() ? 0 : path_.size() + 1;
     for (std::size_t i = level.wanted.first; i < level.wanted.end; ++i) {
         const std::string_view rest = std::string_view(root_->only[i]).substr(skip);
         level.names.add(rest.substr(0, rest.find('/')));
     }
     level.names.sort();
-    return std::nullopt;
+    return 0;
+}
+
+// Of the directory that was delivered last, if it was asked for and made.
+std::optional<Listing> TreeWalk::listed_ahead() {
+    if (depth_ == 0) return std::nullopt;
+    Level& parent = levels_[depth_ - 1];
+    std::optional<Listing> listing;
+    while (!parent.ahead.empty() && parent.ahead.front().name < parent.next_name) {
+        ListingAhead::Request& request = *parent.ahead.front().request;
+        if (parent.ahead.front().name + 1 == parent.next_name)
+            listing = ListingAhead::take(request);
+        else
+            ListingAhead::drop(request);
+        parent.ahead.pop_front();
+        --asked_;
+    }
+    ask_ahead(parent);
+    return listing;
+}
+
+// Only for what will be entered: nothing that is excluded is touched.
+void TreeWalk::ask_ahead(Level& level) {
+    if (!level.wanted.all || level.excludes_all || !level.handle) return;
+    level.next_ahead = std::max(level.next_ahead, level.next_name);
+    std::string path;
+    while (level.ahead.size() < kAheadInLevel && asked_ < kAheadInAll &&
+           level.next_ahead < level.names.size()) {
+        const std::size_t name = level.next_ahead++;
+        if (!level.names.is_directory(name)) continue;
+        if (!root_->exclude.empty()) {
+            path.assign(path_, 0, level.path_length);
+            if (!path.empty()) path += '/';
+            path += level.names[name];
+            if (is_excluded(path)) continue;
+        }
+        level.ahead.push_back({name, listings_.ask(level.handle, level.names[name], depth_)});
+        ++asked_;
+    }
+}
+
+void TreeWalk::drop_ahead(Level& level) {
+    for (const Ahead& ahead : level.ahead) ListingAhead::drop(*ahead.request);
+    asked_ -= level.ahead.size();
+    level.ahead.clear();
 }
 
 // Goes back to the parent; an issue if it had been let go and is no longer found.
 std::optional<Issue> TreeWalk::leave() {
-    levels_[--depth_].handle.reset();
+    Level& left = levels_[--depth_];
+    left.handle.reset();
+    drop_ahead(left);
     let_go_ = std::min(let_go_, depth_);
     if (depth_ == 0) return std::nullopt;
     Level& parent = levels_[depth_ - 1];

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 
 #include "source/file_source.h"
 #include "source/files/id_names.h"
+#include "source/files/listing_ahead.h"
 #include "source/files/names.h"
 #include "source/files/root.h"
 
@@ -39,12 +41,19 @@ private:
         std::size_t first = 0;
         std::size_t end = 0;
     };
+    struct Ahead {
+        std::size_t name = 0;
+        std::shared_ptr<ListingAhead::Request> request;
+    };
     struct Level {
         std::shared_ptr<const DirectoryHandle> handle;  // null while let go
         std::uint64_t device = 0;
         std::uint64_t inode = 0;
         DirectoryNames names;
+        std::vector<NameStat> stats;  // of the first names, if it was listed ahead
         std::size_t next_name = 0;
+        std::deque<Ahead> ahead;      // directories in it that are asked for, in order
+        std::size_t next_ahead = 0;   // name to ask for next
         std::size_t path_length = 0;  // of path_ for the directory itself
         Wanted wanted;
         bool excludes_all = false;  // stored without content
@@ -55,11 +64,15 @@ private:
     std::optional<WalkEvent> deliver(WalkedEntry walked, const struct stat& info, Wanted below);
     std::optional<Wanted> wanted_below(const Level& level) const;
     std::optional<WalkEvent> missing_below(const Wanted& wanted, const char* why);
-    bool is_excluded();
+    bool is_excluded(std::string_view path);
 
     std::optional<Issue> enter();
+    std::optional<Issue> enter(Listing listing);
     Fd open_below(std::size_t depth, int& failed) const;
-    std::optional<Issue> list(Level& level);
+    int list(Level& level);
+    std::optional<Listing> listed_ahead();
+    void ask_ahead(Level& level);
+    void drop_ahead(Level& level);
     std::optional<Issue> leave();
     int find_again(std::size_t depth);
     void let_go_above(std::size_t keep);
@@ -69,6 +82,8 @@ private:
     const std::size_t open_directories_;
     IdNames ids_;
     std::vector<char> buffer_;
+    ListingAhead listings_;
+    std::size_t asked_ = 0;  // listings that are asked for and not yet taken or dropped
 
     bool started_ = false;
     bool descend_ = false;  // into what next() returned last
