@@ -79,8 +79,9 @@ int main(int argc, char** argv) {
     // Keys pass through this process: no core dumps, no ptrace by others of the same user.
     prctl(PR_SET_DUMPABLE, 0);
     // Blocks of 1 MiB come and go all the time: keep their memory instead of giving it back and
-    // touching it anew.
-    mallopt(M_MMAP_THRESHOLD, 128 << 20);
+    // touching it anew. Buffers of packs stay out of the heap, which would be left in pieces by
+    // them: fixed, since glibc otherwise raises the threshold by itself.
+    mallopt(M_MMAP_THRESHOLD, 4 << 20);
     mallopt(M_TRIM_THRESHOLD, 256 << 20);
     mallopt(M_ARENA_MAX, 4);
     perdure::install_interrupts();

@@ -48,7 +48,7 @@ Result<Compression> parse_compression(std::string_view text) {
 
 namespace {
 
-constexpr std::size_t kMaxBatches = 48;  // between walk and tree
+constexpr std::size_t kMaxBatches = 32;  // between walk and tree
 constexpr std::size_t kBatchItems = 512;
 constexpr std::uint64_t kBatchBytes = 4U << 20;  // of content to read
 constexpr std::size_t kQueuedJobs = 8;

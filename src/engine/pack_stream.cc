@@ -27,9 +27,10 @@ void PackUploader::run(std::stop_token stop) {
                 leaves_.close_pack(upload->pack.table);
             }
         }
-        buffers_.with([&](std::vector<Buffer>& buffers) {
-            buffers.push_back(std::move(upload->pack.bytes));
-        });
+        if (upload->pack.table.kind == PackKind::Data)
+            buffers_.with([&](std::vector<Buffer>& buffers) {
+                buffers.push_back(std::move(upload->pack.bytes));
+            });
         pending_.change([&](Pending& p) {
             --p.count;
             if (!published && !p.error) p.error = std::move(published).error();
@@ -77,8 +78,10 @@ void PackStream::attach(WriteSession& session) {
 Result<void> PackStream::begin_block() {
     if (pack_ && pack_->full()) PERDURE_TRY(end_pack());
     if (!pack_) {
+        // A pack of pages is hardly ever full: a recycled buffer would be memory for nothing.
+        Buffer buffer = options_.kind == PackKind::Data ? uploader_.take_buffer() : Buffer();
         pack_ = std::make_unique<PackBuilder>(session_->context(), options_.kind,
-                                              session_->new_pack_id(), uploader_.take_buffer());
+                                              session_->new_pack_id(), std::move(buffer));
         pack_number_ = registry_.number_of(pack_->pack());
         leaves_.open_pack(pack_number_);
     }
