@@ -384,6 +384,13 @@ Result<OpenedRecord> Repository::open_by_writer(ObjectType type, const ObjectNam
 
 Result<OpenedRecord> Repository::open_by_maintainer(ObjectType type, const ObjectName& name,
                                                     ByteView object) const {
+    return open_decided(type, name, object,
+                        [&](WriterNumber w) { return certificate_of(w, std::stop_token()); });
+}
+
+Result<OpenedRecord> Repository::open_decided(ObjectType type, const ObjectName& name,
+                                              ByteView object,
+                                              const FindCertificate& of_maintainer) const {
     OpenedRecord opened = PERDURE_TRY(open_sealed(type, name, object));
     if (type != ObjectType::Point && opened.framed_size != object.size())
         return Error(ErrorKind::Corrupt, name.text() + ": has bytes behind its record");
@@ -398,7 +405,7 @@ Result<OpenedRecord> Repository::open_by_maintainer(ObjectType type, const Objec
         return opened;
     }
     if (opened.signer.role != Role::Maintainer) return refuse();
-    const Certificate certificate = PERDURE_TRY(certificate_of(opened.signer.enrolment, {}));
+    const Certificate certificate = PERDURE_TRY(of_maintainer(opened.signer.enrolment));
     if (certificate.role != Role::Maintainer ||
         !verify_signature(place, opened, certificate.verify_key))
         return refuse();
@@ -567,7 +574,7 @@ Result<PointList> Repository::list_points(std::stop_token stop) const {
         if (!point && (point.error().kind() == ErrorKind::Cancelled ||
                        point.error().kind() == ErrorKind::Unavailable))
             return std::move(point).error();
-        if (!point && point.error().kind() == ErrorKind::Denied && !is_owner())
+        if (!point && !is_owner())
             if (const auto object = store_.load(names::point(session), ByteRange::all(), stop))
                 if (lacks_key_of(*object)) {
                     ++list.unreadable;

@@ -5,6 +5,7 @@
 // never returned as a point. All methods are thread-safe after open().
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -183,7 +184,11 @@ private:
     Result<void> check_may(const PointHeader&, const Certificate&) const;
     Result<void> renew_domains(Epoch&, EpochNumber seed_epoch, const OwnerSeed&,
                                std::stop_token) const;
-    Result<Enrolment> read_enrolment(WriterNumber, ByteView object) const;
+    using FindCertificate = std::function<Result<Certificate>(WriterNumber)>;
+    Result<OpenedRecord> open_decided(ObjectType, const ObjectName&, ByteView object,
+                                      const FindCertificate& of_maintainer) const;
+    Result<Enrolment> read_enrolment(WriterNumber, ByteView object,
+                                     const EnrolmentList& before) const;
     Result<Certificate> certificate_of(WriterNumber, std::stop_token) const;
     Result<void> skip_gap(EnrolmentList&, std::stop_token) const;
     const Epoch* find_epoch(EpochNumber) const;

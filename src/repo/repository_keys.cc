@@ -39,9 +39,27 @@ Result<void> create_same(Store& store, const ObjectName& name, ByteView bytes,
 
 // ------------------------------------------------------------------------------------ enrolments
 
-Result<Enrolment> Repository::read_enrolment(WriterNumber w, ByteView object) const {
+namespace {
+
+Error not_enrolled(WriterNumber w) {
+    return Error(ErrorKind::Corrupt, "writer " + std::to_string(number(w)) + " is not enrolled");
+}
+
+}  // namespace
+
+/// `before`: the enrolments below it. A maintainer was enrolled before it signed; looking its
+/// certificate up anywhere else would let a record that claims to be signed by itself, or two by
+/// each other, be read for ever.
+Result<Enrolment> Repository::read_enrolment(WriterNumber w, ByteView object,
+                                             const EnrolmentList& before) const {
     const ObjectName name = names::enrolment(w);
-    const auto opened = PERDURE_TRY(open_by_maintainer(ObjectType::Enrolment, name, object));
+    const auto earlier = [&](WriterNumber signer) -> Result<Certificate> {
+        const auto at = before.by_number.find(signer);
+        if (at == before.by_number.end() || at->second.kind != EnrolmentKind::Certificate)
+            return not_enrolled(signer);
+        return at->second.certificate;
+    };
+    const auto opened = PERDURE_TRY(open_decided(ObjectType::Enrolment, name, object, earlier));
     Enrolment enrolment = PERDURE_TRY(decode_enrolment(opened.body).context(name.text()));
     const auto bad = [&](const char* why) {
         return Error(ErrorKind::Corrupt, name.text() + ": " + why);
@@ -68,7 +86,7 @@ Result<EnrolmentList> Repository::enrolments(std::stop_token stop) const {
         auto object = store_.load(name, ByteRange::all(), stop);
         if (!object && object.error().kind() == ErrorKind::NotFound) break;
         if (!object) return std::move(object).error().context("loading the enrolments");
-        auto enrolment = read_enrolment(w, *object);
+        auto enrolment = read_enrolment(w, *object, list);
         if (enrolment) {
             if (enrolment->previous != list.last_digest)
                 list.problems.push_back({name.text(), "does not follow the enrolment before it"});
@@ -104,15 +122,13 @@ Result<Certificate> Repository::certificate_of(WriterNumber writer, std::stop_to
         const auto object = store_.load(names::enrolment(writer), ByteRange::all(), stop);
         if (!object && object.error().kind() != ErrorKind::NotFound) return object.error();
         if (object) {
-            found = PERDURE_TRY(read_enrolment(writer, *object));
+            found = PERDURE_TRY(read_enrolment(writer, *object, EnrolmentList()));
             enrolments_.with([&](auto& list) {
                 if (list) list->by_number.emplace(writer, *found);
             });
         }
     }
-    if (!found || found->kind != EnrolmentKind::Certificate)
-        return Error(ErrorKind::Corrupt,
-                     "writer " + std::to_string(number(writer)) + " is not enrolled");
+    if (!found || found->kind != EnrolmentKind::Certificate) return not_enrolled(writer);
     return found->certificate;
 }
 

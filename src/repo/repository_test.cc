@@ -259,9 +259,9 @@ TEST(Writers, PointsOutsideTheCertificateAreReportedAndNotListed) {
     RepoFixture f;
     const WriterIdentity identity = f.enrol("w", {"h"});
     ASSERT_TRUE(commit_point(*f.repository, identity, "h"));
-    ASSERT_TRUE(commit_point(*f.repository, identity, "another"));
-    ASSERT_TRUE(commit_point(*f.repository, identity, "h", EndKind::Copy));
-    ASSERT_TRUE(commit_point(*f.repository, identity, "h", EndKind::Repaired));
+    plant_point(f.store, *f.repository, identity, "another");
+    plant_point(f.store, *f.repository, identity, "h", EndKind::Copy);
+    plant_point(f.store, *f.repository, identity, "h", EndKind::Repaired);
     const auto list = f.repository->list_points({});
     ASSERT_TRUE(list);
     EXPECT_EQ(list->points.size(), 1U);

@@ -159,7 +159,7 @@ TEST_F(HostileWriter, PointsInAnothersNameAreReportedAndNeverListed) {
     points[victims_backup(tree).session] = tree;
     std::size_t problems = 0;
     // Its own number, the victim's host.
-    ASSERT_TRUE(commit_point(*as_thief, thief, "a"));
+    plant_point(fixture.store, *as_thief, thief, "a");
     ++problems;
     // The victim's numbers: one that nobody began, and one with a log entry of the thief's making.
     for (const std::uint64_t n : {7U, 8U}) {
@@ -182,6 +182,29 @@ TEST_F(HostileWriter, PointsInAnothersNameAreReportedAndNeverListed) {
         ++problems;
     }
     expect_victims_points(points, problems);
+}
+
+TEST_F(HostileWriter, EnrolmentsSignedByThemselvesOrEachOtherAreReadOnceAndRefused) {
+    // Whoever holds the index key can seal a record that names any maintainer as its signer:
+    // itself, or another such record, which must not be asked in turn for who signed that.
+    const MemoryTree tree = victims_tree();
+    std::map<SessionName, MemoryTree> points;
+    points[victims_backup(tree).session] = tree;
+    const std::map<std::uint32_t, std::uint32_t> signer_of{{3, 3}, {9, 10}, {10, 9}, {11, 11}};
+    for (const auto& [number, signer] : signer_of) {
+        Enrolment planted;
+        planted.number = WriterNumber{number};
+        planted.certificate.role = Role::Maintainer;
+        planted.certificate.verify_key = SigningKey(thief.signing_seed).verify_key();
+        const ObjectName name = names::enrolment(planted.number);
+        fixture.store.plant(name, forge(ObjectType::Enrolment, name, encode_enrolment(planted),
+                                        Role::Maintainer, WriterNumber{signer}));
+    }
+    points[victims_backup(tree).session] = tree;
+    expect_victims_points(points, 0);
+    for (const auto& [number, signer] : signer_of)
+        EXPECT_FALSE(fixture.repository->is_enrolled(WriterNumber{number}, {})) << number;
+    EXPECT_EQ(fixture.repository->enrolments({})->problems.size(), 1U);
 }
 
 TEST_F(HostileWriter, TheVictimsNextBackupWorksAndIsWhole) {
@@ -242,7 +265,9 @@ TEST(HostileStore, RecordsMayNotBeRetypedOrRehomed) {
     const SmallRepository stranger;
     const auto good = world.store.contents();
     const auto theirs = stranger.store.contents();
-    const auto type_of = [](const std::string& name) { return name.substr(0, name.find('/')); };
+    const auto type_of = [](const std::string& name) {
+        return name.starts_with("packs/") ? name.substr(0, 11) : name.substr(0, name.find('/'));
+    };
     std::map<std::string, std::string> last_of;  // of each kind, by name
     for (const auto& [name, bytes] : good) last_of[type_of(name)] = name;
     int cases = 0;

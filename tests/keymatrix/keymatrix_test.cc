@@ -259,10 +259,18 @@ void make_end(Matrix& m, Actor actor, EndKind kind, bool believed) {
 }
 
 void make_own_end(Matrix& m, Actor actor, EndKind kind, bool believed) {
-    const auto committed = commit_point(*m.fixture.repository, *m.identity_of(actor), "h", kind);
-    ASSERT_TRUE(committed) << committed.error().describe();
+    const WriterIdentity& own = *m.identity_of(actor);
+    if (believed) {
+        const auto committed = commit_point(*m.fixture.repository, own, "h", kind);
+        ASSERT_TRUE(committed) << committed.error().describe();
+        m.fixture.reopen();
+        EXPECT_TRUE(m.fixture.repository->load_point(committed->session, {}));
+        return;
+    }
+    EXPECT_FALSE(commit_point(*m.fixture.repository, own, "h", kind));
+    const SessionName planted = plant_point(m.fixture.store, *m.fixture.repository, own, "h", kind);
     m.fixture.reopen();
-    EXPECT_EQ(m.fixture.repository->load_point(committed->session, {}).has_value(), believed);
+    EXPECT_FALSE(m.fixture.repository->load_point(planted, {}));
 }
 
 void make_index(Matrix& m, Actor actor, bool believed) {
@@ -385,7 +393,10 @@ TEST(KeyMatrix, AWriterMayNotGiveItselfAnotherRole) {
 
 TEST(KeyMatrix, ASlotWithoutThePasswordGivesNothing) {
     Matrix m;
-    for (const KeySlotState& slot : *m.fixture.repository->key_slots({})) {
+    const auto slots = m.fixture.repository->key_slots({});
+    ASSERT_TRUE(slots);
+    ASSERT_FALSE(slots->empty());
+    for (const KeySlotState& slot : *slots) {
         ASSERT_TRUE(slot.slot);
         EXPECT_EQ(
             unwrap_seed(m.fixture.repository->id(), *slot.slot, Passphrase("guess")).error().kind(),

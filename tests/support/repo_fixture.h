@@ -150,4 +150,31 @@ inline Result<Committed> commit_point(const Repository& repository, const Writer
     return (*session)->commit(std::move(header), body, std::move(liveness), {});
 }
 
+/// A point of a session of its own, as a writer makes it who does not ask whether he may.
+inline SessionName plant_point(MemoryStore& store, const Repository& repository,
+                               const WriterIdentity& identity, const std::string& host,
+                               EndKind kind = EndKind::Files) {
+    const LocalCache no_cache;
+    SessionOptions options;
+    options.host = host;
+    auto session = WriteSession::begin(repository, identity, no_cache, options, {});
+    EXPECT_TRUE(session) << session.error().describe();
+    PointHeader header;
+    header.kind = kind;
+    header.host = host;
+    header.session = (*session)->name();
+    header.log_entry =
+        digest_of(*store.load(names::log_entry(header.session), ByteRange::all(), {}));
+    const ObjectName name = names::point(header.session);
+    const SigningKey key(identity.signing_seed);
+    const DomainKeys& domain = identity.domains.back();
+    store.plant(
+        name,
+        seal_record(
+            {repository.id(), ObjectType::Point, name.text()}, encode_point_header(header),
+            {{identity.role, identity.enrolment, EpochNumber{1}}, &key, nullptr},
+            {Sealing::IndexKey, domain.index_key, domain.name.domain, domain.name.generation}));
+    return header.session;
+}
+
 }  // namespace perdure
