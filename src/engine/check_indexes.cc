@@ -126,13 +126,24 @@ Result<void> check_unbound_indexes(CheckState& state, const Sessions& sessions) 
             state.add(name, finding_kind(index.error()), index.error().describe());
         } else if (!state.inventory.log.contains(s)) {
             state.add(name, "stray", "no session of that number was begun");
-        } else if (!state.inventory.points.contains(s)) {
-            state.note(name, "unended",
-                       "its session has no end: it was interrupted, still runs, or its point was "
-                       "removed");
         } else if (sessions.ended.contains(s) && !sessions.fenced.contains(s)) {
             state.add(name, "stray", "what ended its session names no index");
         }
+    }
+    return {};
+}
+
+/// Whoever removes the end of a session leaves what an interrupted one leaves: nobody can tell them
+/// apart, so both are named.
+Result<void> check_unended(CheckState& state) {
+    for (const SessionName s : state.inventory.log) {
+        if (state.inventory.points.contains(s)) continue;
+        const auto entry = state.repository.load_log_entry(s, nullptr, state.stop);
+        if (!entry && ends_check(entry.error())) return entry.error();
+        if (entry && entry->kind == LogKind::Session)
+            state.note(names::point(s).text(), "unended",
+                       "is not there, but its session was begun: it was interrupted, still runs, "
+                       "or its end was removed");
     }
     return {};
 }
@@ -211,6 +222,7 @@ void check_unnamed_packs(CheckState& state, const Sessions& sessions) {
 
 Result<void> check_loose_objects(CheckState& state) {
     const Sessions sessions = sort_sessions(state);
+    PERDURE_TRY(check_unended(state));
     PERDURE_TRY(check_unbound_indexes(state, sessions));
     PERDURE_TRY(check_hints(state));
     PERDURE_TRY(check_reserved(state));

@@ -198,6 +198,7 @@ TEST(EntriesPage, SharedBytesCannotBlowUpMemory) {
     // Each entry repeats a long path and user by reference: without the page's weight as a bound,
     // 200 KB of page would become gigabytes of entries.
     PackRegistry registry;
+    registry.number_of({});  // the pack that the children below name
     std::vector<TreeEntry> entries(9000);
     const std::string long_name(100'000, 'n');
     for (std::size_t i = 0; i < entries.size(); ++i) {

@@ -260,6 +260,7 @@ Result<void> TreeCursor::complete(TreeEntry& e) {
     if (length_of(e.recipe) != e.entry.size)
         return corrupt("a recipe does not add up to its file's size");
     e.outlined_recipe = false;
+    e.recipe_page = {};
     return {};
 }
 
