@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 
@@ -35,6 +36,47 @@ Result<void> write_file(int fd, ByteView bytes, const std::string& path) {
     }
     if (::fsync(fd) != 0) return system_error(errno, "syncing " + path);
     return {};
+}
+
+Result<void> sync_directory_of(const std::string& path) {
+    const auto slash = path.rfind('/');
+    const std::string directory =
+        slash == std::string::npos ? "." : path.substr(0, slash == 0 ? 1 : slash);
+    const Fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd || ::fsync(fd.get()) != 0) return system_error(errno, "syncing " + directory);
+    return {};
+}
+
+/// Gives a draft its name as renameat2 does, also where only link() can refuse to replace.
+bool rename_draft(const std::string& draft, const std::string& path, unsigned flags) {
+    if (::renameat2(AT_FDCWD, draft.c_str(), AT_FDCWD, path.c_str(), flags) == 0) return true;
+    if (flags == 0 || errno != EINVAL || ::link(draft.c_str(), path.c_str()) != 0) return false;
+    ::unlink(draft.c_str());
+    return true;
+}
+
+/// There is no key file, or none that is whole.
+bool is_lost(const Error& error) {
+    return error.kind() == ErrorKind::NotFound || error.kind() == ErrorKind::InvalidInput ||
+           error.kind() == ErrorKind::Corrupt;
+}
+
+/// Whole or not at all, whenever the process or the machine stops: half a key under the final name
+/// would keep this machine from the repository.
+Result<void> publish_key(const std::string& path, const WriterIdentity& identity, unsigned flags) {
+    std::string draft = path + ".draft-XXXXXX";
+    const Fd fd(::mkostemp(draft.data(), O_CLOEXEC));  // 0600
+    if (!fd) return system_error(errno, "creating the writer key " + path);
+    std::string text = encode_writer_key_file(identity);
+    auto written = write_file(fd.get(), as_bytes(text), draft);
+    wipe({reinterpret_cast<std::byte*>(text.data()), text.size()});
+    if (written && !rename_draft(draft, path, flags))
+        written = system_error(errno, "creating the writer key " + path);
+    if (!written) {
+        ::unlink(draft.c_str());
+        return written;
+    }
+    return sync_directory_of(path);
 }
 
 }  // namespace
@@ -73,13 +115,7 @@ Result<WriterIdentity> read_writer_key(const std::string& path) {
 }
 
 Result<void> write_writer_key(const std::string& path, const WriterIdentity& identity) {
-    Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    if (!fd) return system_error(errno, "creating the writer key " + path);
-    std::string text = encode_writer_key_file(identity);
-    auto written = write_file(fd.get(), as_bytes(text), path);
-    wipe({reinterpret_cast<std::byte*>(text.data()), text.size()});
-    if (!written) ::unlink(path.c_str());
-    return written;
+    return publish_key(path, identity, RENAME_NOREPLACE);
 }
 
 std::string identity_path(const RepositoryId& repository) {
@@ -91,8 +127,8 @@ std::string identity_path(const RepositoryId& repository) {
 Result<std::optional<WriterIdentity>> load_identity(const Repository& repository) {
     const std::string path = identity_path(repository.id());
     auto identity = read_writer_key(path);
-    if (!identity && identity.error().kind() == ErrorKind::NotFound)
-        return std::optional<WriterIdentity>();
+    // A damaged one is as good as lost: it must not keep the owner from reading.
+    if (!identity && is_lost(identity.error())) return std::optional<WriterIdentity>();
     if (!identity) return std::move(identity).error();
     if (identity->repository != repository.id() ||
         repository.epoch().revocation_of(identity->enrolment) != nullptr)
@@ -112,10 +148,9 @@ Result<WriterIdentity> enrol_this_machine(Repository& repository, const std::str
     Certificate certificate;
     certificate.name = host;
     WriterIdentity identity = PERDURE_TRY(repository.enrol(certificate, stop));
-    // A lost or revoked identity is replaced by a new writer; the old one stays enrolled until it
-    // is retired.
-    ::unlink(path.c_str());
-    PERDURE_TRY(write_writer_key(path, identity));
+    // A lost, damaged or revoked identity is replaced by a new writer; the old one stays enrolled
+    // until it is retired.
+    PERDURE_TRY(publish_key(path, identity, 0));
     return identity;
 }
 

@@ -22,13 +22,13 @@ Argon2Cost cost_of_new_slots();
 
 /// Reads a writer's key file. Denied if others than its owner may read it.
 Result<WriterIdentity> read_writer_key(const std::string& path);
-/// Writes one, 0600, never over an existing file; durable on return.
+/// Writes one, 0600, never over an existing file; whole or not at all, durable on return.
 Result<void> write_writer_key(const std::string& path, const WriterIdentity&);
 
 /// This machine's identity for a repository: $XDG_CONFIG_HOME/perdure/writers/<repository>.key (or
 /// ~/.config, or PERDURE_CONFIG_DIR).
 std::string identity_path(const RepositoryId&);
-/// Nothing if there is none that is enrolled and not revoked.
+/// Nothing if there is none that is whole, enrolled and not revoked.
 Result<std::optional<WriterIdentity>> load_identity(const Repository&);
 /// Enrols this machine and keeps its identity. Owner only.
 Result<WriterIdentity> enrol_this_machine(Repository&, const std::string& host, std::stop_token);

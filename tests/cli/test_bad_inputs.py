@@ -82,6 +82,18 @@ class Repository(CliTest):
                 code = 0 if password in winners else 12
                 self.run_program("list", "-r", repo, code=code, env={"PERDURE_PASSWORD": password})
 
+    def test_a_damaged_identity_of_this_machine_keeps_nobody_out(self):
+        self.init()
+        tree = self.make_tree({"a": "content"})
+        self.backup(tree)
+        identity = next((self.dir / "home/.config/perdure/writers").iterdir())
+        for content in (b"", identity.read_bytes()[:100]):
+            identity.write_bytes(content)
+            self.run_program("restore", f"latest:{tree}", "--target", self.dir / f"target{len(content)}")
+            self.backup(tree)
+            self.assertGreater(len(identity.read_bytes()), 200)
+        self.assertEqual([p["id"] for p in self.points()], ["1-1", "2-1", "3-1"])
+
     def test_a_newer_format_is_refused(self):
         self.init()
         config = self.repo / "perdure"
