@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 
 #include "base/fd.h"
@@ -19,8 +20,15 @@ namespace perdure {
 
 namespace {
 
-constexpr std::string_view kMagic = "PCH1";
-constexpr std::size_t kHeaderSize = 4 + 1 + 12;
+// Magic, cipher, nonce, and the size of the whole file: one that was made longer is found out
+// before memory is taken for it.
+constexpr std::string_view kMagic = "PCH2";
+constexpr std::size_t kNonceAt = 4 + 1;
+constexpr std::size_t kSizeAt = kNonceAt + 12;
+constexpr std::size_t kHeaderSize = kSizeAt + 8;
+// A file being written, left by a process that died. Far longer ago than any write takes.
+constexpr std::string_view kDraftSuffix = ".tmp";
+constexpr auto kStaleAfter = std::chrono::hours(24);
 
 struct CacheKeys {
     Key256 seal;
@@ -35,17 +43,45 @@ CacheKeys keys_of(const Key256& key, const RepositoryId& repository, std::string
     return {grow("seal"), grow("nonce")};
 }
 
-bool read_all(int fd, Buffer& out) {
-    struct stat status {};
-    if (::fstat(fd, &status) != 0 || status.st_size < 0) return false;
-    out.resize(static_cast<std::size_t>(status.st_size));
-    for (std::size_t at = 0; at < out.size();) {
-        const ssize_t got = ::read(fd, out.data() + at, out.size() - at);
+bool read_exactly(int fd, MutableByteView out) {
+    while (!out.empty()) {
+        const ssize_t got = ::read(fd, out.data(), out.size());
         if (got < 0 && errno == EINTR) continue;
         if (got <= 0) return false;
-        at += static_cast<std::size_t>(got);
+        out = out.subspan(static_cast<std::size_t>(got));
     }
     return true;
+}
+
+/// The whole file at `path` if it is one of ours, by its header.
+std::optional<Buffer> read_file(const std::string& path) {
+    // O_NONBLOCK: a FIFO at that name must not hang us.
+    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    struct stat status {};
+    if (!fd || ::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+    Buffer file(kHeaderSize);
+    if (!read_exactly(fd.get(), file) || as_text(ByteView(file).first(4)) != kMagic)
+        return std::nullopt;
+    const auto size = load_le<std::uint64_t>(file.data() + kSizeAt);
+    if (size != static_cast<std::uint64_t>(status.st_size) || size < kHeaderSize + kTagSize)
+        return std::nullopt;
+    file.resize(size);
+    if (!read_exactly(fd.get(), MutableByteView(file).subspan(kHeaderSize))) return std::nullopt;
+    return file;
+}
+
+/// Removes drafts beside `fresh`, a file written a moment ago, that nobody writes any more.
+void remove_stale_drafts(const std::filesystem::path& fresh) {
+    std::error_code failed;
+    const auto now = std::filesystem::last_write_time(fresh, failed);
+    if (failed) return;
+    for (auto at = std::filesystem::directory_iterator(fresh.parent_path(), failed);
+         !failed && at != std::filesystem::directory_iterator(); at.increment(failed)) {
+        std::error_code ignored;
+        if (!at->path().native().ends_with(kDraftSuffix)) continue;
+        const auto written = at->last_write_time(ignored);
+        if (!ignored && written < now - kStaleAfter) std::filesystem::remove(at->path(), ignored);
+    }
 }
 
 bool write_all(int fd, ByteView bytes) {
@@ -78,15 +114,13 @@ LocalCache::LocalCache(const std::string& directory, const RepositoryId& reposit
 
 std::optional<Buffer> LocalCache::load(std::string_view name) const {
     if (directory_.empty()) return std::nullopt;
-    const Fd fd(::open(path_of(name).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    Buffer file;
-    if (!fd || !read_all(fd.get(), file) || file.size() < kHeaderSize + kTagSize)
-        return std::nullopt;
-    if (as_text(ByteView(file).first(4)) != kMagic) return std::nullopt;
+    const auto read = read_file(path_of(name));
+    if (!read) return std::nullopt;
+    const Buffer& file = *read;
     const auto cipher = static_cast<Cipher>(file[4]);
     if (cipher != Cipher::Aes256Gcm && cipher != Cipher::ChaCha20Poly1305) return std::nullopt;
     Nonce nonce;
-    std::memcpy(nonce.data(), file.data() + 5, nonce.size());
+    std::memcpy(nonce.data(), file.data() + kNonceAt, nonce.size());
     const ByteView sealed = ByteView(file).subspan(kHeaderSize);
     Buffer content(sealed.size() - kTagSize);
     Aead aead(cipher, keys_of(key_, repository_, name).seal);
@@ -102,14 +136,15 @@ void LocalCache::save(std::string_view name, ByteView content) const {
     Buffer file(kHeaderSize + content.size() + kTagSize);
     std::memcpy(file.data(), kMagic.data(), 4);
     file[4] = static_cast<std::byte>(cipher);
-    std::memcpy(file.data() + 5, nonce.data(), nonce.size());
+    std::memcpy(file.data() + kNonceAt, nonce.data(), nonce.size());
+    store_le<std::uint64_t>(file.data() + kSizeAt, file.size());
     Aead(cipher, keys.seal)
         .seal(nonce, as_bytes(name), content, MutableByteView(file).subspan(kHeaderSize));
 
     std::array<std::byte, 8> random;
     system_random().fill(random);
     const std::string path = path_of(name);
-    const std::string temporary = path + "." + to_hex(ByteView(random)) + ".tmp";
+    const std::string temporary = path + "." + to_hex(ByteView(random)) + std::string(kDraftSuffix);
     std::error_code ignored;
     const auto parent = std::filesystem::path(path).parent_path();
     if (!std::filesystem::exists(parent, ignored)) {
@@ -119,6 +154,7 @@ void LocalCache::save(std::string_view name, ByteView content) const {
     Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     const bool written = fd && write_all(fd.get(), file);
     fd.reset();
+    if (written) remove_stale_drafts(temporary);
     if (!written || ::rename(temporary.c_str(), path.c_str()) != 0) ::unlink(temporary.c_str());
 }
 

@@ -1,7 +1,9 @@
 #include "repo/local_cache.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
+#include <chrono>
 #include <filesystem>
 
 #include "support/files.h"
@@ -68,6 +70,34 @@ TEST_F(LocalCacheTest, EveryFlippedByteIsAMiss) {
     }
     write_file(file("head"), good);
     EXPECT_EQ(text_of(cache.load("head")), "content");
+}
+
+TEST_F(LocalCacheTest, AFileMadeLongerIsAMissThatTakesNoMemory) {
+    cache.save("head", as_bytes("content"));
+    std::filesystem::resize_file(file("head"), std::uintmax_t{1} << 42);
+    EXPECT_EQ(text_of(cache.load("head")), "(none)");
+}
+
+TEST_F(LocalCacheTest, AFifoIsAMissThatHangsNothing) {
+    cache.save("head", as_bytes("content"));
+    std::filesystem::remove(file("head"));
+    ASSERT_EQ(::mkfifo(file("head").c_str(), 0600), 0);
+    EXPECT_EQ(text_of(cache.load("head")), "(none)");
+    cache.save("head", as_bytes("again"));
+    EXPECT_EQ(text_of(cache.load("head")), "again");
+}
+
+TEST_F(LocalCacheTest, DraftsOfProcessesThatDiedGoAfterADay) {
+    cache.save("head", as_bytes("content"));
+    const auto now = std::filesystem::last_write_time(file("head"));
+    write_file(file("old.0123.tmp"), "x");
+    write_file(file("fresh.0123.tmp"), "x");
+    std::filesystem::last_write_time(file("old.0123.tmp"), now - std::chrono::hours(25));
+    std::filesystem::last_write_time(file("fresh.0123.tmp"), now - std::chrono::hours(1));
+    cache.save("head", as_bytes("again"));
+    EXPECT_FALSE(std::filesystem::exists(file("old.0123.tmp")));
+    EXPECT_TRUE(std::filesystem::exists(file("fresh.0123.tmp")));
+    EXPECT_EQ(text_of(cache.load("head")), "again");
 }
 
 TEST_F(LocalCacheTest, SwappedFilesAreMisses) {
