@@ -1,7 +1,9 @@
 #include "repo/repository.h"
 
 #include <algorithm>
+#include <atomic>
 
+#include "base/task_group.h"
 #include "base/try.h"
 #include "repo/owner_records.h"
 #include "repo/record.h"
@@ -556,6 +558,41 @@ Result<std::shared_ptr<const Index>> Repository::load_index(SessionName session,
     return std::shared_ptr<const Index>(std::move(index));
 }
 
+Result<Repository::ListedPoint> Repository::load_listed(SessionName session,
+                                                        std::stop_token stop) const {
+    ListedPoint listed{session, load_point(session, stop), false};
+    if (listed.point) return listed;
+    const ErrorKind kind = listed.point.error().kind();
+    if (kind == ErrorKind::Cancelled || kind == ErrorKind::Unavailable)
+        return std::move(listed.point).error();
+    if (!is_owner())
+        if (const auto object = store_.load(names::point(session), ByteRange::all(), stop))
+            listed.lacks_key = lacks_key_of(*object);
+    return listed;
+}
+
+/// Several at a time: each needs two objects, and two signatures verified.
+Result<std::vector<Repository::ListedPoint>> Repository::load_points(
+    const std::vector<SessionName>& names, std::stop_token stop) const {
+    constexpr std::size_t kMostThreads = 8;
+    constexpr std::size_t kPointsAThread = 16;  // fewer are not worth a thread
+    std::vector<std::optional<ListedPoint>> loaded(names.size());
+    std::atomic<std::size_t> next{0};
+    TaskGroup group(stop);
+    const std::size_t threads = std::min(kMostThreads, names.size() / kPointsAThread + 1);
+    for (std::size_t i = 0; i < threads; ++i)
+        group.start([&](std::stop_token group_stop) -> Result<void> {
+            for (std::size_t at = next++; at < names.size(); at = next++)
+                loaded[at] = PERDURE_TRY(load_listed(names[at], group_stop));
+            return {};
+        });
+    PERDURE_TRY(group.join());
+    std::vector<ListedPoint> points;
+    points.reserve(loaded.size());
+    for (auto& listed : loaded) points.push_back(*std::move(listed));
+    return points;
+}
+
 Result<PointList> Repository::list_points(std::stop_token stop) const {
     std::vector<SessionName> found;
     PointList list;
@@ -569,21 +606,14 @@ Result<PointList> Repository::list_points(std::stop_token stop) const {
             return true;
         },
         stop));
-    for (const SessionName session : found) {
-        auto point = load_point(session, stop);
-        if (!point && (point.error().kind() == ErrorKind::Cancelled ||
-                       point.error().kind() == ErrorKind::Unavailable))
-            return std::move(point).error();
-        if (!point && !is_owner())
-            if (const auto object = store_.load(names::point(session), ByteRange::all(), stop))
-                if (lacks_key_of(*object)) {
-                    ++list.unreadable;
-                    continue;
-                }
-        if (!point)
-            list.problems.push_back({names::point(session).text(), point.error().describe()});
-        else if (is_point(point->header.kind))
-            list.points.push_back(std::move(*point));
+    for (ListedPoint& listed : PERDURE_TRY(load_points(found, stop))) {
+        if (listed.lacks_key)
+            ++list.unreadable;
+        else if (!listed.point)
+            list.problems.push_back(
+                {names::point(listed.session).text(), listed.point.error().describe()});
+        else if (is_point(listed.point->header.kind))
+            list.points.push_back(std::move(*listed.point));
     }
     PERDURE_TRY(apply_fates(list.points, list.problems, stop));
     std::erase_if(list.points, [](const Point& p) { return p.expired; });
