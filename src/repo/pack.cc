@@ -262,7 +262,6 @@ Result<PackManifest> open_manifest(const RepositoryId& repository, const ObjectN
     const RecordPlace place{repository, ObjectType::Manifest, name.text()};
     const auto opened =
         PERDURE_TRY(open_record(place, framed, [&](const FrameHeader& header) -> Result<Key256> {
-            if (header.sealing != Sealing::IndexKey) return corrupt("manifest has a wrong sealing");
             return index_key({header.domain, header.generation});
         }));
     const auto record = PERDURE_TRY(decode<v1::Manifest>(opened.body, "manifest"));

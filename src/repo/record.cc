@@ -82,6 +82,18 @@ void write_header(std::byte* at, ObjectType type, const SealWith& seal, Cipher c
     store_le<std::uint64_t>(at + 16, payload_length);
 }
 
+/// FORMAT.md, Objects and names: how each type lies in the store. Asked of every record, since one
+/// in clear takes no key: who has none could put one in the place of a sealed one.
+Sealing sealing_of(ObjectType type) {
+    switch (type) {
+        case ObjectType::Config:
+        case ObjectType::Epoch:
+        case ObjectType::KeySlot: return Sealing::Clear;
+        case ObjectType::PointBody: return Sealing::Session;
+        default: return Sealing::IndexKey;
+    }
+}
+
 Error corrupt(const RecordPlace& place, std::string_view what) {
     return Error(ErrorKind::Corrupt, place.name + ": " + std::string(what));
 }
@@ -179,6 +191,7 @@ Result<OpenedRecord> open_record(const RecordPlace& place, ByteView object,
                                  const std::function<Result<Key256>(const FrameHeader&)>& key_of) {
     const FrameHeader header = PERDURE_TRY(parse_frame(object).context(place.name));
     if (header.type != place.type) return corrupt(place, "holds a record of another type");
+    if (header.sealing != sealing_of(place.type)) return corrupt(place, "has a wrong sealing");
     const ByteView payload = object.subspan(kFrameHeaderSize, header.payload_length);
     Buffer decrypted;
     ByteView plaintext = payload;

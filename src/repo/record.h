@@ -88,7 +88,8 @@ Buffer seal_record(const RecordPlace& place, ByteView body, const SignWith& sign
 Result<FrameHeader> parse_frame(ByteView object);
 
 /// The record at the start of `object`. `key_of` gives the key for what the frame names, or an
-/// error (Denied: this key holder may not read it). Corrupt if it does not authenticate. Signatures
+/// error (Denied: this key holder may not read it); it is asked for types that lie sealed, and no
+/// others. Corrupt if it does not authenticate or is not sealed as its type is. Signatures
 /// are not checked here: that takes the signer's key, see verify_signature().
 Result<OpenedRecord> open_record(const RecordPlace& place, ByteView object,
                                  const std::function<Result<Key256>(const FrameHeader&)>& key_of);

@@ -10,6 +10,8 @@ namespace {
 const RecordPlace kPlace{id_of<RepositoryId>(1), ObjectType::Index,
                          "index/00000001/0000000000000001"};
 
+const RecordPlace kClearPlace{id_of<RepositoryId>(1), ObjectType::Epoch, "epochs/00000002"};
+
 SealWith index_key(std::uint64_t seed = 10) { return {Sealing::IndexKey, key_of(seed), 1, 1}; }
 
 Result<OpenedRecord> open_with(const RecordPlace& place, ByteView object, std::uint64_t seed = 10) {
@@ -17,9 +19,9 @@ Result<OpenedRecord> open_with(const RecordPlace& place, ByteView object, std::u
                        [&](const FrameHeader&) -> Result<Key256> { return key_of(seed); });
 }
 
-Buffer signed_record(const SigningKey& key, const SealWith& seal = index_key()) {
+Buffer signed_record(const SigningKey& key) {
     const SignWith sign{{Role::Writer, WriterNumber{3}, EpochNumber{2}}, &key, nullptr};
-    return seal_record(kPlace, as_bytes("the body"), sign, seal);
+    return seal_record(kPlace, as_bytes("the body"), sign, index_key());
 }
 
 TEST(Record, OpensToWhatWasSealed) {
@@ -39,13 +41,16 @@ TEST(Record, EqualInputGivesEqualBytes) {
 
 TEST(Record, EveryFlippedByteIsRefused) {
     const SigningKey key(key_of(1));
-    for (const Sealing sealing : {Sealing::IndexKey, Sealing::Clear}) {
-        const Buffer good =
-            signed_record(key, sealing == Sealing::Clear ? SealWith{} : index_key());
+    const SignWith sign{{Role::Owner, {}, EpochNumber{1}}, &key, nullptr};
+    const std::pair<RecordPlace, Buffer> records[] = {
+        {kPlace, signed_record(key)},
+        {kClearPlace, seal_record(kClearPlace, as_bytes("the body"), sign, {})}};
+    for (const auto& [place, good] : records) {
+        ASSERT_TRUE(open_with(place, good));
         for (std::size_t i = 0; i < good.size(); ++i) {
             Buffer bad = good;
             bad[i] ^= std::byte{0x40};
-            EXPECT_FALSE(open_with(kPlace, bad)) << "byte " << i;
+            EXPECT_FALSE(open_with(place, bad)) << "byte " << i;
         }
     }
 }
@@ -74,17 +79,33 @@ TEST(Record, MayNotBeRenamedRetypedOrRehomed) {
 TEST(Record, SignatureOfAClearRecordIsBoundToItsPlace) {
     // Nothing hides a clear record's bytes, so its signature must tell where it belongs.
     const SigningKey key(key_of(1));
-    const Buffer object = signed_record(key, {});
-    RecordPlace renamed = kPlace;
-    renamed.name += "0";
+    const SignWith sign{{Role::Owner, {}, EpochNumber{2}}, &key, nullptr};
+    const Buffer object = seal_record(kClearPlace, as_bytes("the body"), sign, {});
+    RecordPlace renamed = kClearPlace;
+    renamed.name = "epochs/00000003";
     const auto elsewhere = open_with(renamed, object);
     ASSERT_TRUE(elsewhere);
     EXPECT_FALSE(verify_signature(renamed, *elsewhere, key.verify_key()));
-    RecordPlace other = kPlace;
+    RecordPlace other = kClearPlace;
     other.repository = id_of<RepositoryId>(2);
     const auto opened = open_with(other, object);
     ASSERT_TRUE(opened);
     EXPECT_FALSE(verify_signature(other, *opened, key.verify_key()));
+}
+
+TEST(Record, IsRefusedUnlessSealedAsItsTypeIs) {
+    // A record in clear takes no key: were one believed in the place of a sealed one, whoever
+    // controls the storage could write manifests.
+    for (std::uint8_t type = 1; type <= 21; ++type) {
+        const RecordPlace place{kPlace.repository, ObjectType{type}, kPlace.name};
+        int opened = 0;
+        for (const Sealing sealing : {Sealing::Clear, Sealing::IndexKey, Sealing::Session}) {
+            const Buffer object =
+                seal_record(place, as_bytes("x"), {}, {sealing, key_of(10), 1, 1});
+            opened += open_with(place, object) ? 1 : 0;
+        }
+        EXPECT_EQ(opened, 1) << "type " << int{type};
+    }
 }
 
 TEST(Record, UnsignedRecordVerifiesUnderNoKey) {
@@ -112,11 +133,11 @@ TEST(Record, OnlyAPointHasSomethingBehindIt) {
 TEST(Record, PreviousOwnerSignsToo) {
     const SigningKey now(key_of(1)), before(key_of(2));
     const SignWith sign{{Role::Owner, WriterNumber{0}, EpochNumber{2}}, &now, &before};
-    const Buffer object = seal_record(kPlace, as_bytes("x"), sign, {});
-    const auto opened = open_with(kPlace, object);
+    const Buffer object = seal_record(kClearPlace, as_bytes("x"), sign, {});
+    const auto opened = open_with(kClearPlace, object);
     ASSERT_TRUE(opened);
-    EXPECT_TRUE(verify_previous_owner_signature(kPlace, *opened, before.verify_key()));
-    EXPECT_FALSE(verify_previous_owner_signature(kPlace, *opened, now.verify_key()));
+    EXPECT_TRUE(verify_previous_owner_signature(kClearPlace, *opened, before.verify_key()));
+    EXPECT_FALSE(verify_previous_owner_signature(kClearPlace, *opened, now.verify_key()));
 }
 
 TEST(Record, ImpossibleLengthIsRefusedBeforeAnyAllocation) {
