@@ -92,10 +92,6 @@ std::string cache_directory(const std::string& explicit_directory) {
     return home_below("XDG_CACHE_HOME", ".cache") + "/perdure";
 }
 
-Argon2Cost cost_of_new_slots() {
-    return environment("PERDURE_TEST_FAST_KDF").empty() ? Argon2Cost{} : Argon2Cost{1, 8 * 1024};
-}
-
 Result<WriterIdentity> read_writer_key(const std::string& path) {
     const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd) return system_error(errno, "opening the writer key " + path);

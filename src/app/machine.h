@@ -16,10 +16,6 @@ std::string host_name();
 /// `explicit_directory`, or $PERDURE_CACHE_DIR, $XDG_CACHE_HOME/perdure, ~/.cache/perdure.
 std::string cache_directory(const std::string& explicit_directory);
 
-/// The cost of key slots that are made now: the default, or next to nothing if
-/// PERDURE_TEST_FAST_KDF is set, as tests of whole commands do.
-Argon2Cost cost_of_new_slots();
-
 /// Reads a writer's key file. Denied if others than its owner may read it.
 Result<WriterIdentity> read_writer_key(const std::string& path);
 /// Writes one, 0600, never over an existing file; whole or not at all, durable on return.

@@ -1,24 +1,26 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <memory>
 
 #include "app/machine.h"
 #include "app/open_store.h"
 #include "base/try.h"
 #include "cli/command.h"
 #include "cli/json.h"
+#include "cli/kdf_options.h"
 
 namespace perdure {
 
 namespace {
 
-Result<void> run_init(Context& context) {
+Result<void> run_init(Context& context, Argon2Cost cost) {
     const auto store = PERDURE_TRY(make_store(context.options.repository));
     InitOptions options;
     options.passphrase = PERDURE_TRY(read_password(
         context.options.password, "new password of " + context.options.repository, true));
     options.label = host_name();
-    options.cost = cost_of_new_slots();
+    options.cost = cost;
     const InitResult made = PERDURE_TRY(
         Repository::initialize(*store, options, system_clock(), system_random(), context.stop()));
     Credentials credentials;
@@ -50,7 +52,9 @@ void add_init_command(CLI::App& app, Context& context) {
     command->footer(
         "Makes the directory where missing, prints the recovery key once, and enrols this machine "
         "as a writer.");
-    run_command(*command, context, [&context] { return run_init(context); });
+    auto cost = std::make_shared<Argon2Cost>();
+    add_kdf_options(*command, *cost);
+    run_command(*command, context, [&context, cost] { return run_init(context, *cost); });
 }
 
 }  // namespace perdure

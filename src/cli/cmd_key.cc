@@ -10,6 +10,7 @@
 #include "base/try.h"
 #include "cli/command.h"
 #include "cli/json.h"
+#include "cli/kdf_options.h"
 #include "cli/text.h"
 
 namespace perdure {
@@ -19,6 +20,7 @@ namespace {
 struct NewPassword {
     PasswordSource source;
     std::string label;
+    Argon2Cost cost;
 };
 
 struct WriterArguments {
@@ -36,6 +38,7 @@ void add_new_password_options(CLI::App& command, NewPassword& wanted) {
                        "run this command for the new password");
     command.add_option("--label", wanted.label,
                        "what to call the slot (default: this host's name)");
+    add_kdf_options(command, wanted.cost);
 }
 
 Result<Passphrase> read_new_password(const NewPassword& wanted) {
@@ -75,8 +78,8 @@ Result<void> run_list(Context& context) {
 Result<void> run_add(Context& context, const NewPassword& wanted) {
     const auto opened = PERDURE_TRY(context.open(Need::Owner));
     const Passphrase password = PERDURE_TRY(read_new_password(wanted));
-    const SlotId id = PERDURE_TRY(opened.repository->add_slot(password, cost_of_new_slots(),
-                                                              label_of(wanted), context.stop()));
+    const SlotId id = PERDURE_TRY(
+        opened.repository->add_slot(password, wanted.cost, label_of(wanted), context.stop()));
     if (context.options.json)
         print_json("key_slot",
                    {{"id", id.hex()}, {"label", label_of(wanted)}, {"state", "intact"}});
@@ -113,7 +116,7 @@ Result<void> run_rotate(Context& context, const NewPassword& wanted) {
     const auto opened = PERDURE_TRY(context.open(Need::Owner));
     const Passphrase password = PERDURE_TRY(read_new_password(wanted));
     const std::string recovery_key = PERDURE_TRY(
-        opened.repository->rotate(password, cost_of_new_slots(), label_of(wanted), context.stop()));
+        opened.repository->rotate(password, wanted.cost, label_of(wanted), context.stop()));
     const auto epoch = number(opened.repository->epoch().number);
     if (context.options.json) {
         print_json("rotation", {{"epoch", epoch}, {"recovery_key", recovery_key}});

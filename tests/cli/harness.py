@@ -1,7 +1,7 @@
 """What the black-box tests share: a scratch directory, a repository in it, and the program.
 
-The program is named by PERDURE_BINARY, or by PERDURE, which ctest sets. Key derivation is made
-cheap; nothing of the caller's environment but PATH is passed on.
+The program is named by PERDURE_BINARY, or by PERDURE, which ctest sets. New key slots are as cheap
+as the program lets them be; nothing of the caller's environment but PATH is passed on.
 """
 
 import json
@@ -17,6 +17,7 @@ import unittest
 PROGRAM = os.environ.get("PERDURE_BINARY") or os.environ.get("PERDURE", "perdure")
 PASSWORD = "correct horse"
 NOBODY = 65534
+CHEAP_SLOTS = ["--kdf-memory", "19", "--kdf-passes", "2"]
 IS_ROOT = os.geteuid() == 0
 
 needs_root = unittest.skipUnless(IS_ROOT, "needs root")
@@ -42,6 +43,8 @@ class Result:
 class CliTest(unittest.TestCase):
     """A scratch directory `self.dir`, and the environment of a user who has never run perdure."""
 
+    cheap_slots = True
+
     def setUp(self):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="perdure-cli-"))
         self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
@@ -52,7 +55,6 @@ class CliTest(unittest.TestCase):
             "HOME": str(self.dir / "home"),
             "LANG": "C.UTF-8",
             "TZ": "UTC",
-            "PERDURE_TEST_FAST_KDF": "1",
             "PERDURE_PASSWORD": PASSWORD,
             "PERDURE_REPOSITORY": str(self.repo),
         }
@@ -63,6 +65,9 @@ class CliTest(unittest.TestCase):
 
     def command(self, args, user=None):
         words = [PROGRAM, *map(str, args)]
+        makes_slot = "init" in words or {"key", "add"} <= set(words) or {"key", "rotate"} <= set(words)
+        if self.cheap_slots and makes_slot and not {"help", "writer"} & set(words):
+            words += CHEAP_SLOTS
         if user is not None:
             words = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *words]
         return words

@@ -326,7 +326,7 @@ class Commands(CliTest):
         self.assertEqual(cat("config")["repository"], made["repository"])
         epoch = cat("epoch")
         self.assertEqual(epoch, cat("epoch", "1"))
-        self.assertEqual(cat("slot", epoch["slots"][0]["id"])["argon2"]["passes"], 1)
+        self.assertEqual(cat("slot", epoch["slots"][0]["id"])["argon2"]["passes"], 2)
         self.assertEqual(cat("enrolment", "1")["certificate"]["role"], "writer")
         point = self.points()[0]["id"]
         self.assertEqual(cat("log", point)["purpose"], "backup")
@@ -344,6 +344,27 @@ class Commands(CliTest):
         self.fails("cat", "log", "nonsense", code=1, says="not of the form")
         self.fails("cat", "slot", "00" * 16, code=1, says="keys/")
         self.run_program("cat", "soup", code=1)
+
+    def test_how_hard_a_password_is_to_guess(self):
+        def costs(*key):
+            cat = lambda *args: self.json(*key, "cat", *args).one("record")["content"]
+            found = [cat("slot", slot["id"])["argon2"] for slot in cat("epoch")["slots"]]
+            return [(cost["memory_kib"], cost["passes"]) for cost in found]
+
+        self.cheap_slots = False
+        self.init()
+        self.assertEqual(costs(), [(64 * 1024, 3)])
+        new = self.dir / "new"
+        new.write_text("battery staple\n")
+        self.json("key", "add", "--new-password-file", new, "--kdf-memory", 20, "--kdf-passes", 4)
+        self.assertEqual(costs(), [(64 * 1024, 3), (20 * 1024, 4)])
+        self.assertEqual(len(self.json("--password-file", new, "key", "list").of_type("key_slot")), 2)
+        self.json("key", "rotate", "--new-password-file", new, "--kdf-passes", 2)
+        self.assertEqual(costs("--password-file", new), [(64 * 1024, 2)])
+        other = self.dir / "other"
+        for weak in (["--kdf-memory", 18], ["--kdf-passes", 1], ["--kdf-memory", 4097], ["--kdf-passes", 65]):
+            self.fails("init", "-r", other, *weak, code=1, says=weak[0])
+            self.assertFalse(other.exists())
 
     def test_cat_shows_no_secret(self):
         made = self.init()
