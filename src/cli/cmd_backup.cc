@@ -93,10 +93,11 @@ Result<std::vector<BackupRoot>> open_roots(const BackupArguments& arguments,
     return roots;
 }
 
-Result<std::vector<BackupRoot>> open_stream(const BackupArguments& arguments) {
+Result<std::vector<BackupRoot>> open_stream(const BackupArguments& arguments,
+                                            std::stop_token stop) {
     std::vector<BackupRoot> roots;
-    auto source = arguments.from_command ? open_command_stream(arguments.command)
-                                         : open_input_stream(STDIN_FILENO);
+    auto source = arguments.from_command ? open_command_stream(arguments.command, stop)
+                                         : open_input_stream(STDIN_FILENO, stop);
     roots.push_back({"/" + arguments.stream_name, PERDURE_TRY(std::move(source)), EndKind::Stream});
     return roots;
 }
@@ -180,7 +181,8 @@ Result<void> run_backup_command(Context& context, BackupArguments& arguments) {
     const auto opened = PERDURE_TRY(context.open(arguments.dry_run ? Need::AnyKey : Need::Writer));
     exclude_directory(arguments.files, local_directory(context.options.repository));
     exclude_directory(arguments.files, opened.cache.directory());
-    auto roots = PERDURE_TRY(stream ? open_stream(arguments) : open_roots(arguments, options));
+    auto roots = PERDURE_TRY(stream ? open_stream(arguments, context.stop())
+                                    : open_roots(arguments, options));
     ProgressReporter reporter(context, arguments.dry_run ? "dry run" : "backup");
     auto result =
         run(opened, arguments.dry_run, std::move(roots), options, reporter, context.stop());

@@ -253,6 +253,8 @@ Result<BackupResult> BackupRun::run(std::stop_token stop) {
     Result<void> joined = group_->join();
     if (!joined && !(walked.has_value() == false && joined.error().kind() == ErrorKind::Cancelled))
         walked = std::move(joined);
+    // All was read, but perhaps because a stream's writer was interrupted too: that is no point.
+    if (walked && stop.stop_requested()) walked = Error(ErrorKind::Cancelled, "interrupted");
     if (!walked && walked.error().kind() == ErrorKind::Cancelled && stop.stop_requested()) {
         // Interrupted: what is stored so far is kept by a checkpoint, so that the next run uploads
         // none of it again.

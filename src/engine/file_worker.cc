@@ -182,6 +182,7 @@ Result<FileWorker::ReadOutcome> FileWorker::read_stretch(OpenFile& file, std::ui
         const auto got =
             file.read(offset + outcome.read, MutableByteView(buffer_).subspan(held, want));
         if (!got) {
+            if (stop.stop_requested()) return Error(ErrorKind::Cancelled, "interrupted");
             outcome.failed = got.error();
             return outcome;
         }

@@ -1,6 +1,10 @@
 """Signals: what an interrupted run leaves behind, and what the next one makes of it."""
 
+import array
+import fcntl
 import os
+import termios
+import time
 import unittest
 
 from harness import CliTest, content_of, signal, size_below, wait_until
@@ -56,14 +60,36 @@ class Interrupt(CliTest):
         self.run_program("restore", f"latest:{tree}", "--target", self.dir / "target")
         self.assertEqual(content_of(self.dir / "target"), content_of(tree))
 
-    def test_sigint_while_waiting_for_a_stream(self):
+    def waiting_for_a_stream(self):
+        """A backup that has read part of a stream and waits for the rest."""
         self.init()
         process = self.start("backup", "--stdin")
-        process.stdin.write(os.urandom(1 << 20))
+        process.stdin.write(os.urandom(300_000))
         process.stdin.flush()
         self.assertTrue(wait_until(lambda: (self.repo / "log").is_dir() and any((self.repo / "log").iterdir())))
+        self.assertTrue(wait_until(lambda: self.bytes_in_pipe(process.stdin) == 0))
+        return process
+
+    @staticmethod
+    def bytes_in_pipe(pipe):
+        count = array.array("i", [0])
+        fcntl.ioctl(pipe, termios.FIONREAD, count)
+        return count[0]
+
+    def test_sigint_while_waiting_for_a_stream(self):
+        process = self.waiting_for_a_stream()
         process.send_signal(signal.SIGINT)
-        process.wait(60)
+        process.wait(30)
+        self.assertEqual(process.returncode, 130)
+        self.assertEqual(self.points(), [])
+
+    def test_a_stream_whose_writer_was_interrupted_too_is_no_point(self):
+        process = self.waiting_for_a_stream()
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.01)
+        process.stdin.close()  # as of a writer that ^C ended
+        process.stdin = None
+        process.wait(30)
         self.assertEqual(process.returncode, 130)
         self.assertEqual(self.points(), [])
 

@@ -1,6 +1,7 @@
 #include "source/stream/stream.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,11 +15,13 @@ namespace perdure {
 
 namespace {
 
+constexpr int kLookForStopMs = 100;
+
 /// Reads front to back; offsets must follow each other.
 class StreamFile final : public OpenFile {
 public:
-    StreamFile(Fd fd, pid_t child, std::string name)
-        : fd_(std::move(fd)), child_(child), name_(std::move(name)) {}
+    StreamFile(Fd fd, pid_t child, std::string name, std::stop_token stop)
+        : fd_(std::move(fd)), child_(child), name_(std::move(name)), stop_(std::move(stop)) {}
     ~StreamFile() override {
         if (child_ > 0) {
             ::kill(child_, SIGTERM);
@@ -32,12 +35,14 @@ public:
             return Error(ErrorKind::Internal, "a stream is read once, front to back");
         std::size_t got = 0;
         while (got < out.size()) {
+            if (auto ready = wait_for_more(); !ready) return std::move(ready).error();
             const ssize_t part = ::read(fd_.get(), out.data() + got, out.size() - got);
             if (part < 0 && errno == EINTR) continue;
             if (part < 0) return system_error(errno, "reading " + name_);
             if (part == 0) break;
             got += static_cast<std::size_t>(part);
         }
+        if (stop_.stop_requested()) return interrupted();
         at_ += got;
         if (got < out.size())
             if (auto ended = end_of_command(); !ended) return std::move(ended).error();
@@ -49,6 +54,18 @@ public:
     Result<bool> changed_since_open() override { return false; }
 
 private:
+    static Error interrupted() { return Error(ErrorKind::Cancelled, "interrupted"); }
+
+    /// Until a read would not wait: there is something, or the end, or trouble.
+    Result<void> wait_for_more() const {
+        while (!stop_.stop_requested()) {
+            pollfd waiting{fd_.get(), POLLIN, 0};
+            const int ready = ::poll(&waiting, 1, kLookForStopMs);
+            if (ready > 0 || (ready < 0 && errno != EINTR)) return {};
+        }
+        return interrupted();
+    }
+
     Result<void> end_of_command() {
         if (child_ <= 0) return {};
         int status = 0;
@@ -66,13 +83,15 @@ private:
     Fd fd_;
     pid_t child_;
     std::string name_;
+    std::stop_token stop_;
     std::uint64_t at_ = 0;
 };
 
 class StreamSource final : public FileSource {
 public:
-    StreamSource(Fd fd, pid_t child, std::string name)
-        : file_(std::make_unique<StreamFile>(std::move(fd), child, std::move(name))) {}
+    StreamSource(Fd fd, pid_t child, std::string name, std::stop_token stop)
+        : file_(std::make_unique<StreamFile>(std::move(fd), child, std::move(name),
+                                             std::move(stop))) {}
 
     std::unique_ptr<FileWalk> walk() override { return std::make_unique<OneEntry>(); }
     std::variant<std::unique_ptr<OpenFile>, Issue> open(WalkedEntry& walked) override {
@@ -106,14 +125,15 @@ private:
 
 }  // namespace
 
-Result<std::unique_ptr<FileSource>> open_input_stream(int descriptor) {
+Result<std::unique_ptr<FileSource>> open_input_stream(int descriptor, std::stop_token stop) {
     Fd fd(::dup(descriptor));
     if (!fd) return system_error(errno, "opening standard input");
     return std::unique_ptr<FileSource>(
-        std::make_unique<StreamSource>(std::move(fd), 0, "standard input"));
+        std::make_unique<StreamSource>(std::move(fd), 0, "standard input", std::move(stop)));
 }
 
-Result<std::unique_ptr<FileSource>> open_command_stream(const std::vector<std::string>& words) {
+Result<std::unique_ptr<FileSource>> open_command_stream(const std::vector<std::string>& words,
+                                                        std::stop_token stop) {
     if (words.empty()) return Error(ErrorKind::InvalidInput, "no command given");
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return system_error(errno, "starting " + words.front());
@@ -134,7 +154,7 @@ Result<std::unique_ptr<FileSource>> open_command_stream(const std::vector<std::s
         ::_exit(127);
     }
     return std::unique_ptr<FileSource>(
-        std::make_unique<StreamSource>(std::move(reading), child, words.front()));
+        std::make_unique<StreamSource>(std::move(reading), child, words.front(), std::move(stop)));
 }
 
 }  // namespace perdure
