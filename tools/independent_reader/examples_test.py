@@ -1,6 +1,7 @@
-"""examples_test.py FILE: the worked examples of FORMAT.md, 22, against this reader."""
+"""examples_test.py FILE [FORMAT.md]: the worked examples of FORMAT.md, 22, against this reader, and the text against FILE."""
 
 import json
+import re
 import sys
 import unittest
 
@@ -69,7 +70,7 @@ class Examples(unittest.TestCase):
         self.assertTrue(record.signed_by(self.id, e["owner_verify_key"]))
         self.assertFalse(record.signed_by(self.id, e["owner_sealing_key"]))
         self.eq("record_aad", transcript("perdure aad v1", self.id, FATE, e["record_name"], 1, e["record"][:24]))
-        self.assertEqual(parse(messages.Fate, record.body).reason, "example")
+        self.assertEqual(parse(messages.Fate, record.body).reason, b"example")
         for place in range(len(e["record"])):
             with self.assertRaises(Exception):
                 self.open(flip(e["record"], place), e["record_name"])
@@ -153,10 +154,45 @@ class Examples(unittest.TestCase):
             pages.check_path(b"a", before)
 
 
+class Text(unittest.TestCase):
+    """Every byte that the text shows is one of the file's."""
+
+    def test_every_hex_string_of_the_text_is_in_the_file(self):
+        if TEXT_FILE is None:
+            self.skipTest("no FORMAT.md was named")
+        with open(FILE, encoding="ascii") as file:
+            values = [v if k not in TEXT else v.encode().hex() for k, v in json.load(file).items()]
+        with open(TEXT_FILE, encoding="utf-8") as file:
+            chapter = file.read().split("## 22 Worked examples\n", 1)[1]
+        shown = [s for block in re.findall(r"(?:^    .*\n)+", chapter, re.M) for s in hex_strings(block)]
+        for text in shown:
+            self.assertTrue(any(text in value for value in values), text)
+        self.assertGreater(len(shown), 40)
+        self.assertGreater(sum(map(len, shown)) // 2, 2500)
+
+
+def hex_strings(block):
+    """The hex of an indented block: dumps (offset, bytes, remark) as one string, else each string that goes over its lines."""
+    lines = block.splitlines()
+    dump = [re.match(r" +(?:\d+ )? ((?:[0-9a-f]{2})+)(?:  .*)?$", line) for line in lines]
+    if re.match(r" +0  ", lines[0]):
+        return ["".join(line[1] for line in dump)]
+    found, full = [], False  # whether the line before is full, so that this one goes on
+    for line in lines:
+        texts = re.findall(r"(?<![\w-])(?:[0-9a-f]{2}){7,}(?![\w-])", line)
+        if full and [line.strip()] == texts:
+            found[-1] += texts[0]
+        else:
+            found += texts
+        full = bool(texts) and len(texts[-1]) == 64
+    return found
+
+
 def flip(data, place):
     return data[:place] + bytes([data[place] ^ 0x41]) + data[place + 1 :]
 
 
 if __name__ == "__main__":
     FILE = sys.argv.pop(1)
+    TEXT_FILE = sys.argv.pop(1) if len(sys.argv) > 1 and sys.argv[1].endswith(".md") else None
     unittest.main()

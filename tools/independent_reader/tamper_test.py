@@ -18,7 +18,7 @@ from independent_reader.primitives import Corrupt, Unsupported, read_address
 from independent_reader.repository import Repository
 
 NEEDED = ("perdure", "epochs", "keys", "writers", "log", "points", "packs", "index")
-FLIPS = 6
+FLIPS = 3
 
 
 def fingerprints(folder, secret):

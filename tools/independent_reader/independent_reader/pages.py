@@ -9,6 +9,7 @@ FILE, DIRECTORY, SYMLINK, FIFO, SOCKET, CHARACTER, BLOCK = range(1, 8)
 MOST = {ENTRIES: 1 << 14, INNER: 1 << 14, RUNS: 1 << 16, RUNS_INNER: 1 << 16, BYTES: 1 << 20}
 OUTLINED = 257
 MAX_DEPTH = 16
+MAX_WEIGHT = 1 << 19
 
 
 @dataclass
@@ -88,6 +89,8 @@ def read_times(reader, count):
         if rest >= 10**9:
             raise Corrupt("damaged time")
         times.append(last * 10**9 + rest)
+        if not -(1 << 63) <= times[-1] < 1 << 63:
+            raise Corrupt("damaged time")
     seconds.done()
     nanoseconds.done()
     return times
@@ -156,7 +159,7 @@ def entries_page(page):
     xattrs = read_dictionary(reader, count, lambda r: r.sized())
     sizes, run_counts, runs, lengths, targets, devices = (reader.column() for _ in range(6))
     reader.done()
-    run_reader, inode, entries = RunReader(runs, packs), 0, []
+    run_reader, inode, weight, entries = RunReader(runs, packs), 0, 0, []
     for i in range(count):
         e = Entry(paths[i], types.u8())
         e.mode, e.uid, e.gid, e.user, e.group = owners[i]
@@ -178,9 +181,19 @@ def entries_page(page):
         elif e.type in (CHARACTER, BLOCK):
             e.major, e.minor = devices.varint(), devices.varint()
         entries.append(e)
+        weight += weight_of(e)
+        if i > 0 and weight > MAX_WEIGHT:
+            raise Corrupt("page is heavier than a page may be")
     for column in (types, inodes, links, sizes, run_counts, runs, lengths, targets, devices):
         column.done()
     return entries
+
+
+def weight_of(e):
+    """FORMAT.md, 13."""
+    runs = len(e.recipe) if isinstance(e.recipe, list) else 0
+    inline = sum(16 + len(name) + (0 if isinstance(value, Address) else len(value)) for name, value in e.xattrs)
+    return 64 + len(e.path) + len(e.target) + len(e.user) + len(e.group) + 24 * runs + inline
 
 
 def read_recipe(run_reader, number, size, lengths):
@@ -200,6 +213,8 @@ def inner_page(page):
     packs = read_packs(reader)
     paths, column = read_paths(reader, count), reader.column()
     children = [(paths[i], read_place(column, packs), column.varint(), column.varint()) for i in range(count)]
+    if count > 1 and sum(64 + len(path) for path in paths) > MAX_WEIGHT:
+        raise Corrupt("page is heavier than a page may be")
     column.done()
     reader.done()
     return children

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from . import keys
 from .primitives import Corrupt, Session, Unsupported, digest
 from .records import (CLEAR, CONFIG, ENROLMENT, EPOCH, FATE, INDEX_KEY, KEY_SLOT, LOG_ENTRY, MAINTAINER, OWNER, POINT,
-                      POINT_BODY, SESSION, open_record, parse)
+                      POINT_BODY, SESSION, VERIFIER, open_record, parse)
 from .schema import messages
 
 POINT_KINDS = (messages.FILES, messages.VOLUME, messages.STREAM, messages.INSTANCE, messages.PROVIDER,
@@ -74,27 +74,37 @@ class Repository:
             raise Corrupt("perdure: the config does not authenticate")
 
     def _load_epochs(self):
-        self.epochs, before = [], self.config.first_epoch_digest
+        self.epochs, self._epoch_digest, self.lost_epoch = [], self.config.first_epoch_digest, ""
         while (data := self.load(name := f"epochs/{len(self.epochs) + 1:08x}")) is not None:
-            number = len(self.epochs) + 1
-            record = open_record(data, name, EPOCH, CLEAR)
-            epoch = parse(messages.Epoch, record.body)
-            if (epoch.number, epoch.repository, record.role, record.epoch) != (number, self.id, OWNER, number) or \
-                    not record.signed_by(self.id, epoch.owner_verify_key):
-                raise Corrupt(f"{name}: does not authenticate")
-            if number == 1:
-                follows = digest(data) == before and epoch.owner_verify_key == self.config.owner_verify_key
-            else:
-                follows = epoch.previous_digest == before and self._handed_over(record, epoch, self.epochs[-1])
-            if not follows:
-                raise Corrupt(f"{name}: does not follow what was before it")
-            self.epochs.append(epoch)
-            before = digest(data)
+            try:
+                self.epochs.append(self._read_epoch(name, data))
+            except (Corrupt, Unsupported) as error:
+                if not self.epochs:
+                    raise
+                self.lost_epoch = name  # what lies under the epochs before it can be read all the same
+                self.problem(name, error)
+                break
+            self._epoch_digest = digest(data)
         if not self.epochs:
             raise Corrupt("epochs/00000001 is missing")
         unknown = set(self.epochs[-1].features.read) - KNOWN_FEATURES
         if unknown:
             raise Unsupported(f"the repository uses {', '.join(sorted(unknown))}")
+
+    def _read_epoch(self, name, data):
+        number = len(self.epochs) + 1
+        record = open_record(data, name, EPOCH, CLEAR)
+        epoch = parse(messages.Epoch, record.body)
+        if (epoch.number, epoch.repository, record.role, record.epoch) != (number, self.id, OWNER, number) or \
+                not record.signed_by(self.id, epoch.owner_verify_key):
+            raise Corrupt(f"{name}: does not authenticate")
+        if number == 1:
+            follows = digest(data) == self._epoch_digest and epoch.owner_verify_key == self.config.owner_verify_key
+        else:
+            follows = epoch.previous_digest == self._epoch_digest and self._handed_over(record, epoch, self.epochs[-1])
+        if not follows:
+            raise Corrupt(f"{name}: does not follow what was before it")
+        return epoch
 
     def _handed_over(self, record, epoch, before):
         if epoch.owner_verify_key == before.owner_verify_key:
@@ -126,6 +136,8 @@ class Repository:
         epoch = self.epochs[-1]
         owner = keys.owner_keys(self.id, seed)
         if (owner.verify_key, owner.sealing_key) != (epoch.owner_verify_key, epoch.owner_sealing_key):
+            if self.lost_epoch:
+                raise Corrupt(f"{self.lost_epoch} is lost, and with it the keys in force")
             raise keys.WrongKey("the key is not this repository's newest")
         seeds = {epoch.seed_epoch: seed}
         for former in epoch.former_seeds:
@@ -136,6 +148,8 @@ class Repository:
         self._domain_seeds = {}
         for domain in epoch.domains:
             for generation in [domain, *domain.past]:
+                if generation.seed_epoch not in seeds:
+                    raise Corrupt(f"the seed of domain {domain.id}, generation {generation.generation}, is missing")
                 self._domain_seeds[domain.id, generation.generation] = seeds[generation.seed_epoch]
 
     def _domain_seed(self, domain, generation):
@@ -176,13 +190,7 @@ class Repository:
             self._revoke(revocation)
         while (data := self.load(name := f"writers/{number:08x}")) is not None:
             try:
-                record = self._open(data, name, ENROLMENT)
-                enrolment = parse(messages.Enrolment, record.body)
-                if enrolment.number != number:
-                    raise Corrupt("is another enrolment's record")
-                barrier = enrolment.kind == messages.Enrolment.BARRIER
-                if not (self._by_maintainer(record) if barrier else self._by_owner(record)):
-                    raise Corrupt("is signed by someone who may not")
+                enrolment = self._read_enrolment(name, number, data)
                 if enrolment.previous_digest != before:
                     self.problem(name, "does not follow the enrolment before it")
                 if enrolment.kind == messages.Enrolment.CERTIFICATE:
@@ -192,6 +200,33 @@ class Repository:
             except Corrupt as error:
                 self.problem(name, error)
             before, number = digest(data), number + 1
+
+        for name in self.list("writers"):  # behind a gap each certificate stands for itself
+            try:
+                later = int(name.split("/")[1], 16)
+                enrolment = self._read_enrolment(name, later, self.load(name)) if later > number else None
+                if enrolment and enrolment.kind == messages.Enrolment.CERTIFICATE:
+                    self.problem(f"writers/{number:08x}", "is missing")
+                    self.certificates[later] = enrolment.certificate
+            except (Corrupt, ValueError) as error:
+                self.problem(name, error)
+
+    def _read_enrolment(self, name, number, data):
+        record = self._open(data, name, ENROLMENT)
+        enrolment = parse(messages.Enrolment, record.body)
+        if enrolment.number != number:
+            raise Corrupt("is another enrolment's record")
+        barrier = enrolment.kind == messages.Enrolment.BARRIER
+        if not (self._by_maintainer(record) if barrier else self._by_owner(record)):
+            raise Corrupt("is signed by someone who may not")
+        if record.role == OWNER and self._rotated_away(record.epoch, number):
+            raise Corrupt("is signed with owner keys that had been rotated away")
+        return enrolment
+
+    def _rotated_away(self, epoch, number):
+        """Whether an enrolment so high could only be signed by keys newer than those of `epoch`."""
+        key = self.epochs[epoch - 1].owner_verify_key
+        return any(e.owner_verify_key != key and number >= e.enrolments_below for e in self.epochs[epoch:])
 
     def _revoke(self, revocation):
         last = self.last_numbers.get(revocation.enrolment, revocation.last_number)
@@ -276,6 +311,8 @@ class Repository:
         if header.kind in (messages.REPAIRED, messages.COPY) and header.kind not in named \
                 and certificate.role != MAINTAINER:
             raise Corrupt("its writer may not speak for others' points")
+        if certificate.role == VERIFIER and header.kind not in (messages.END_RECORD, messages.FENCE):
+            raise Corrupt("its writer may not make points")
         if header.kind in POINT_KINDS:
             allowed = [(certificate.hosts, header.host), (named, header.kind)]
         else:
