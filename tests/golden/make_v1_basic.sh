@@ -1,6 +1,10 @@
 #!/bin/sh
-# make_v1_basic.sh PERDURE: makes tests/golden/v1-basic/ anew. Run once a format version, as root; what it made is committed and never
-# changes again. The source lies at /srv/perdure-golden, whose name is part of the points.
+# make_v1_basic.sh PERDURE: makes tests/golden/v1-basic/ anew, as root. Run once a format version; what it made is committed and never
+# changes again. All trees are of /srv/perdure-golden, whose name is part of the points.
+#
+# A life of a repository: three writers, points of files and of a stream, one PARTIAL, a checkpoint, a number that was fenced, changed
+# tags, keys rotated, a writer revoked. What the commands cannot make yet is not in it: the fates PROTECTED, UNPROTECTED and EXPIRED,
+# barriers and lists, points of volumes.
 set -eu
 perdure=$(realpath "$1")
 here=$(cd "$(dirname "$0")" && pwd)
@@ -10,7 +14,7 @@ source=/srv/perdure-golden
 [ ! -e "$source" ] || { echo "$source exists" >&2; exit 1; }
 home=$(mktemp -d)
 trap 'rm -rf "$home" "$source"' EXIT
-export PERDURE_CONFIG_DIR="$home/config" PERDURE_CACHE_DIR="$home/cache"
+export PERDURE_CONFIG_DIR="$home/config" PERDURE_CACHE_DIR="$home/cache" PERDURE_REPOSITORY="$out/repository"
 rm -rf "$out"
 mkdir -p "$out"
 
@@ -33,6 +37,7 @@ put(b"text/readme.txt", b"Perdure keeps this.\n" * 40, owner=(1000, 1000))
 put(b"text/empty")
 put(b"text/setuid", b"#!/bin/true\n", 0o4755)
 put(b"data/random.bin", rng.randbytes(60000))
+put(b"data/blocks", b"".join(b"%07d and the same words, so that three blocks of a mebibyte take little room\n" % i for i in range(40000)))
 words = [bytes(rng.choices(b"abcdefghijklmnopqrstuvwxyz", k=rng.randint(2, 9))) for _ in range(900)]
 put(b"data/dump.sql", b"".join(b"INSERT INTO t VALUES (%d, '%s');\n" % (i, b" ".join(rng.choices(words, k=6))) for i in range(4000)))
 with open(put(b"data/sparse"), "r+b") as file:
@@ -94,23 +99,97 @@ os.utime(os.path.join(root, b"text"), ns=(0, 0))
 os.utime(root, ns=(1_600_000_000_000_000_000, 1_600_000_000_000_000_000))
 PYTHON
 
+first="$home/first-password"
+printf 'before the rotation\n' > "$first"
 printf 'golden passphrase\n' > "$out/password"
-"$perdure" -r "$out/repository" --password-file "$out/password" init > "$home/init"
-grep -o 'perdure-1-[a-z2-7-]*' "$home/init" > "$out/recovery-key"
-backup() { "$perdure" -r "$out/repository" --password-file "$out/password" backup --host golden "$@" >> "$home/log"; }
+owner="--password-file $first"
+perdure() { "$perdure" "$@" >> "$home/log"; }
+list_source() { python3 "$here/listing.py" "$source" | grep -v unreadable | xz -9e > "$out/$1.jsonl.xz"; }
+# begin_stream OPTION…: a session that stored something and is in the middle of a stream; its process is $running.
+begin_stream() {
+    mkfifo "$home/fifo"
+    "$perdure" backup --stdin --stdin-name never-finished "$@" < "$home/fifo" >> "$home/log" 2>&1 &
+    running=$!
+    exec 9> "$home/fifo"
+    seq 1 60000 >&9
+    sleep 2
+}
+end_stream() {
+    kill "-$1" $running
+    sleep 1
+    exec 9>&-
+    wait $running || true
+    rm "$home/fifo"
+}
 
-backup --tag first "$source"
-python3 "$here/listing.py" "$source" | xz -9e > "$out/1-1.jsonl.xz"
+perdure $owner init --kdf-memory 19 --kdf-passes 2
+perdure $owner backup --host golden --tag first "$source"  # 1-1
+list_source 1-1
 
 printf 'a line more\n' >> "$source/text/readme.txt"
 rm "$source/names/a.b"
 mv "$source/links" "$source/moved"
 mkdir "$source/new" && printf 'new\n' > "$source/new/file"
 touch -d @1700000000.123456789 "$source/text/readme.txt" "$source/new/file" "$source/new" "$source/names" "$source"
-backup "$source"
-python3 "$here/listing.py" "$source" | xz -9e > "$out/1-2.jsonl.xz"
+perdure $owner backup --host golden "$source"  # 1-2
+list_source 1-2
+seq 1 5000 | perdure $owner backup --host golden --stdin --stdin-name numbers.txt  # 1-3
+begin_stream $owner --host golden  # 1-4: a checkpoint
+end_stream TERM  # a shell lets its background processes ignore SIGINT
 
-seq 1 5000 | backup --stdin --stdin-name numbers.txt
+# Another host, which may only speak for itself. From here on the tree is small: other writers store all of it again.
+rm -rf "$source/many" "$source/data" "$source/deep"
+perdure $owner key writer add other --host other --output "$home/other.key"
+perdure --writer-key "$home/other.key" backup --host other "$source"  # 2-1
+list_source 2-1
+perdure $owner tag 1-1 --add kept --remove first
+perdure $owner tag 1-1 --add "all of it"
+
+# A host that is stolen, in the middle of its second backup.
+perdure $owner key writer add stolen --output "$home/stolen.key"
+perdure --writer-key "$home/stolen.key" backup --host stolen --tag last "$source"  # 3-1
+list_source 3-1
+begin_stream --writer-key "$home/stolen.key" --host stolen  # 3-2: will be fenced
+end_stream KILL
+perdure $owner key writer revoke stolen --reason "left on a train"
+
+"$perdure" $owner --json key rotate --new-password-file "$out/password" --kdf-memory 19 --kdf-passes 2 --label second > "$home/rotated"
+grep -o 'perdure-1-[a-z2-7-]*' "$home/rotated" > "$out/recovery-key"
+owner="--password-file $out/password"
+perdure $owner key add --new-password-file "$first" --kdf-memory 20 --kdf-passes 2 --label third
+# What was enrolled before writes under the new keys. Root without its rights over files cannot read this one.
+printf 'not for all eyes\n' > "$source/text/unreadable"
+chmod 0 "$source/text/unreadable"
+chown 1000 "$source/text/unreadable"
+touch -d @1700000001 "$source/text" "$source/text/readme.txt"
+status=0
+setpriv --bounding-set=-dac_override,-dac_read_search "$perdure" --writer-key "$home/other.key" backup --host other "$source" >> "$home/log" || status=$?
+[ $status = 3 ] || { echo "the PARTIAL point is exit code $status" >&2; exit 1; }
+list_source 2-2
+rm "$source/text/unreadable"
+touch -d @1700000002 "$source/text"
+perdure $owner backup --host golden "$source"  # 1-5
+list_source 1-5
+
+cat > "$out/expected.json" <<'JSON'
+{
+ "root": "srv/perdure-golden",
+ "points": {
+  "1-1": {"host": "golden", "kind": "files", "outcome": "success", "tags": ["all of it", "kept"]},
+  "1-2": {"host": "golden", "kind": "files", "outcome": "success", "tags": []},
+  "1-3": {"host": "golden", "kind": "stream", "outcome": "success", "tags": [], "lines": 5000, "name": "numbers.txt"},
+  "2-1": {"host": "other", "kind": "files", "outcome": "success", "tags": []},
+  "3-1": {"host": "stolen", "kind": "files", "outcome": "success", "tags": ["last"]},
+  "2-2": {"host": "other", "kind": "files", "outcome": "partial", "tags": []},
+  "1-5": {"host": "golden", "kind": "files", "outcome": "success", "tags": []}
+ },
+ "others": {"1-4": "checkpoint", "3-2": "fence"},
+ "writers": {"1": "enrolled", "2": "enrolled", "3": "revoked"},
+ "epoch": 4,
+ "generation": 3
+}
+JSON
+printf 'before the rotation\n' > "$out/other-password"
 rm -f "$out/repository/reserve"
 rm -rf "$out/repository/tmp"
 cat "$home/log"
