@@ -129,7 +129,7 @@ Result<json> cat_block(const Repository& repository, const std::string& name, bo
     PackCatalog catalog(repository, registry);
     const PackNumber pack = registry.number_of(address.pack);
     if (page) {
-        BlockReader blocks(repository, registry, catalog, 0);
+        BlockReader blocks(repository, catalog, 0);
         const auto content = PERDURE_TRY(blocks.read(pack, address.slot, stop));
         return record_json::of_page(*content, registry);
     }

@@ -80,7 +80,7 @@ CheckState::CheckState(const Repository& checked, const CheckOptions& wanted, Re
       reporter(to),
       stop(std::move(stop_token)),
       catalog(checked, registry),
-      pages(checked, registry, catalog, kPageCache) {}
+      pages(checked, catalog, kPageCache) {}
 
 CheckFinding& CheckState::add(std::string object, std::string kind, std::string text) {
     // Errors name the object they are about; a finding does so in a field of its own.

@@ -62,6 +62,9 @@ struct BackupJob {
 };
 
 struct WorkerShared {
+    WorkerShared(const Chunker& c, const Key256& key, LeafIndex& l, Reporter& r)
+        : chunker(c), leaf_key(key), leaves(l), reporter(r) {}
+
     const Chunker& chunker;
     const Key256& leaf_key;
     LeafIndex& leaves;

@@ -11,7 +11,7 @@ PointReader::PointReader(const Repository& repository, const Point& point, std::
     : repository_(repository),
       point_(point),
       catalog_(repository, registry_),
-      blocks_(repository, registry_, catalog_, cache_bytes),
+      blocks_(repository, catalog_, cache_bytes),
       stop_(std::move(stop)) {}
 
 Result<std::unique_ptr<PointReader>> PointReader::open(const Repository& repository,

@@ -152,7 +152,7 @@ std::optional<PreviousTree> from_repository(const Repository& repository, const 
             PackCatalog catalog;
             BlockReader reader;
             Reading(const Repository& r, PackRegistry& p)
-                : catalog(r, p), reader(r, p, catalog, 16U << 20) {}
+                : catalog(r, p), reader(r, catalog, 16U << 20) {}
         };
         auto reading = std::make_shared<Reading>(repository, registry);
         PreviousTree tree;

@@ -21,9 +21,9 @@ const SlotEntry* entry_of(const PackTable& table, std::uint32_t slot) {
 
 BlockReader::State::State() : secrets(16, &hash_session) {}
 
-BlockReader::BlockReader(const Repository& repository, PackRegistry& registry, PackCatalog& catalog,
+BlockReader::BlockReader(const Repository& repository, PackCatalog& catalog,
                          std::size_t cache_bytes)
-    : repository_(repository), registry_(registry), catalog_(catalog), cache_bytes_(cache_bytes) {}
+    : repository_(repository), catalog_(catalog), cache_bytes_(cache_bytes) {}
 
 Result<std::shared_ptr<const PackKeys>> BlockReader::keys_of(const PackAccess& access) {
     const BirthPack& pack = access.table.pack;

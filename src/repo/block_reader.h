@@ -16,7 +16,7 @@ namespace perdure {
 class BlockReader {
 public:
     /// Anonymous memory: `cache_bytes`, and 2-3 MiB a reading thread.
-    BlockReader(const Repository&, PackRegistry&, PackCatalog&, std::size_t cache_bytes);
+    BlockReader(const Repository&, PackCatalog&, std::size_t cache_bytes);
 
     /// The content of a block. Corrupt or NotFound, naming pack and slot, if it cannot be had.
     Result<std::shared_ptr<const Buffer>> read(PackNumber, std::uint32_t slot, std::stop_token);
@@ -46,7 +46,6 @@ private:
     void remember(Key, std::shared_ptr<const Buffer>);
 
     const Repository& repository_;
-    PackRegistry& registry_;
     PackCatalog& catalog_;
     const std::size_t cache_bytes_;
     Guarded<State> state_;

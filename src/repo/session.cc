@@ -263,12 +263,8 @@ private:
 
 // ------------------------------------------------------------------------------------ begin
 
-WriteSession::WriteSession(const Repository& repository, const WriterIdentity& identity,
-                           const LocalCache& cache)
-    : repository_(repository),
-      identity_(identity),
-      cache_(cache),
-      signing_(identity.signing_seed) {}
+WriteSession::WriteSession(const Repository& repository, const WriterIdentity& identity)
+    : repository_(repository), identity_(identity), signing_(identity.signing_seed) {}
 
 Buffer WriteSession::seal_signed(ObjectType type, const ObjectName& name, ByteView body) const {
     const SignWith sign{
@@ -315,7 +311,7 @@ Result<std::unique_ptr<WriteSession>> WriteSession::begin(const Repository& repo
                                                           const SessionOptions& options,
                                                           std::stop_token stop) {
     PERDURE_TRY(repository.may_write());
-    std::unique_ptr<WriteSession> session(new WriteSession(repository, identity, cache));
+    std::unique_ptr<WriteSession> session(new WriteSession(repository, identity));
     session->context_.repository = repository.id();
     session->context_.domain = PERDURE_TRY(repository.domain_keys());
     session->context_.target_size = options.pack_size;

@@ -71,8 +71,7 @@ public:
                              std::optional<LivenessSummary> liveness, std::stop_token);
 
 private:
-    WriteSession(const Repository& repository, const WriterIdentity& identity,
-                 const LocalCache& cache);
+    WriteSession(const Repository& repository, const WriterIdentity& identity);
 
     class Driver;
     struct Published {
@@ -89,7 +88,6 @@ private:
 
     const Repository& repository_;
     const WriterIdentity& identity_;
-    const LocalCache& cache_;
     SigningKey signing_;
     PackContext context_;
     Digest log_entry_;

@@ -164,7 +164,7 @@ std::vector<Cell> reading_cells() {
             PackRegistry registry;
             PackCatalog catalog(*repository, registry);
             catalog.learn(*index);
-            BlockReader reader(*repository, registry, catalog, 1 << 20);
+            BlockReader reader(*repository, catalog, 1 << 20);
             const PackNumber pack = registry.number_of(index->packs[0].pack);
             EXPECT_EQ(reader.read(pack, 0, {}).has_value(), owner);
         });
@@ -197,7 +197,7 @@ std::vector<Cell> reading_cells() {
                          PackRegistry registry;
                          PackCatalog catalog(*repository, registry);
                          catalog.learn(**index);
-                         BlockReader reader(*repository, registry, catalog, 1 << 20);
+                         BlockReader reader(*repository, catalog, 1 << 20);
                          const auto block =
                              reader.read(registry.number_of((*index)->packs[0].pack), 0, {});
                          ASSERT_FALSE(block);

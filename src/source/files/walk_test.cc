@@ -365,7 +365,7 @@ TEST(Walk, AFewOpenDirectoriesAreEnoughForADeepTree) {
     TempDir dir(TempDir::memory());
     make_deep(dir.path(), 100, "d");
     const auto all = walk_all(dir.path());
-    for (const std::size_t limit : {2, 3, 7, 99, 100, 101}) {
+    for (const std::size_t limit : {2U, 3U, 7U, 99U, 100U, 101U}) {
         TreeWalk walk(root_of(dir.path()), limit);
         const auto walked = collect(walk);
         EXPECT_EQ(walked.entries, all.entries) << limit;
