@@ -6,6 +6,7 @@
 
 #include "base/try.h"
 #include "codec/byte_io.h"
+#include "repo/block.h"
 
 namespace perdure {
 
@@ -131,7 +132,7 @@ public:
         if (run.is_hole()) return length > 0;
         last_ = run;
         known_ = true;
-        return length > 0 && run.offset + length <= (1U << 20);
+        return length > 0 && length <= kMaxBlockRaw && run.offset <= kMaxBlockRaw - length;
     }
 
 private:
@@ -608,6 +609,7 @@ Result<std::vector<TreeEntry>> decode_entries_page(ByteView page, PackRegistry& 
     const auto packs = PERDURE_TRY(read_dictionary(r, registry));
     EntryColumnsReader columns(r, packs);
     if (!r.done()) return corrupt("has a wrong length");
+    if (count != columns.types.remaining()) return corrupt("has an impossible count");
     std::vector<TreeEntry> entries(count);
     // Entries share bytes of the page: without its weight as a bound a small page could ask for
     // gigabytes.
@@ -648,6 +650,7 @@ Result<std::vector<InnerChild>> decode_inner_page(ByteView page, PackRegistry& r
     const auto packs = PERDURE_TRY(read_dictionary(r, registry));
     PathReader paths(r);
     ByteReader columns(r.sized_bytes());
+    if (count > columns.remaining()) return corrupt("has an impossible count");
     std::vector<InnerChild> children(count);
     std::size_t weight = 0;
     for (InnerChild& child : children) {

@@ -272,6 +272,37 @@ TEST(RunsPage, RoundTripsAndHostileBytesNeverCrash) {
     }
 }
 
+TEST(RunsPage, ARunSoLongThatItsEndWrapsAroundIsCorrupt) {
+    PackRegistry registry;
+    const PackNumber pack = registry.number_of({});
+    const std::uint64_t endless = std::numeric_limits<std::uint64_t>::max();
+    const Recipe recipe{{pack, 0, 2, endless}};
+    EXPECT_FALSE(decode_runs_page(encode_runs_page(recipe, registry), registry));
+    TreeEntry e;
+    e.entry.size = endless;
+    e.recipe = recipe;
+    EXPECT_FALSE(decode_entries_page(encode_entries_page({&e, 1}, registry), registry));
+}
+
+TEST(Pages, ACountBeyondWhatThePageHoldsIsRefusedBeforeMemoryIsTaken) {
+    PackRegistry registry;
+    const PackNumber pack = registry.number_of({});
+    const TreeEntry entry;
+    const InnerChild child{"a", {pack, 1}, 1, 1};
+    Buffer entries = encode_entries_page({&entry, 1}, registry);
+    Buffer inner = encode_inner_page({&child, 1}, registry);
+    for (Buffer* page : {&entries, &inner}) {
+        ASSERT_EQ((*page)[2], std::byte{1});  // the count, behind version and kind
+        (*page)[2] = std::byte{127};
+    }
+    const auto from_entries = decode_entries_page(entries, registry);
+    ASSERT_FALSE(from_entries);
+    EXPECT_NE(from_entries.error().message().find("impossible count"), std::string::npos);
+    const auto from_inner = decode_inner_page(inner, registry);
+    ASSERT_FALSE(from_inner);
+    EXPECT_NE(from_inner.error().message().find("impossible count"), std::string::npos);
+}
+
 TEST(RunsInnerPage, RoundTrips) {
     PackRegistry registry;
     const PackNumber pack = registry.number_of({{WriterNumber{1}, SessionNumber{1}}, {}});
