@@ -195,7 +195,6 @@ json of(const Enrolment& e) {
 }
 
 json of(const LogRecord& l) {
-    constexpr const char* kPurposes[] = {"unknown", "backup", "read", "repack", "copy", "repair"};
     json fields{{"kind", l.kind == LogKind::Session ? "session" : "barrier"},
                 {"session", short_text(l.session)},
                 {"previous", digest_or_null(l.previous)},
@@ -203,7 +202,7 @@ json of(const LogRecord& l) {
                 {"program", l.program}};
     if (l.kind == LogKind::Barrier) fields["list"] = l.list;
     if (l.kind != LogKind::Session) return fields;
-    fields["purpose"] = kPurposes[static_cast<std::size_t>(l.purpose)];
+    fields["purpose"] = to_string(l.purpose);
     fields["sealed_secret"] = to_hex(l.sealed_secret);
     put_bytes(fields, "host", l.host);
     return fields;

@@ -71,6 +71,17 @@ std::string_view to_string(EndKind kind) {
     return "unknown";
 }
 
+std::string_view to_string(SessionPurpose purpose) {
+    switch (purpose) {
+        case SessionPurpose::Backup: return "backup";
+        case SessionPurpose::Read: return "read";
+        case SessionPurpose::Repack: return "repack";
+        case SessionPurpose::Copy: return "copy";
+        case SessionPurpose::Repair: return "repair";
+    }
+    return "unknown";
+}
+
 Buffer encode_point_header(const PointHeader& h) {
     v1::PointHeader record;
     record.set_kind(static_cast<v1::EndKind>(h.kind));

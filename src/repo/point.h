@@ -97,6 +97,7 @@ struct PointBody {
 
 enum class LogKind : std::uint8_t { Session = 1, Barrier = 2 };
 enum class SessionPurpose : std::uint8_t { Backup = 1, Read = 2, Repack = 3, Copy = 4, Repair = 5 };
+std::string_view to_string(SessionPurpose);  // "unknown" for one of a later version
 
 struct LogRecord {
     LogKind kind = LogKind::Session;

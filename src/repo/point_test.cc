@@ -124,5 +124,14 @@ TEST(Points, HostileBytesNeverCrash) {
     }
 }
 
+TEST(LogRecord, APurposeOfALaterVersionHasNoNameButDecodes) {
+    LogRecord log;
+    log.purpose = static_cast<SessionPurpose>(200);
+    const auto back = decode_log_record(encode_log_record(log));
+    ASSERT_TRUE(back);
+    EXPECT_EQ(to_string(back->purpose), "unknown");
+    EXPECT_EQ(to_string(SessionPurpose::Repair), "repair");
+}
+
 }  // namespace
 }  // namespace perdure
