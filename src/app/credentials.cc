@@ -39,17 +39,11 @@ Result<std::string> read_some(int fd, const std::string& what) {
     return text;
 }
 
-Result<Passphrase> checked(std::string text, const std::string& from) {
-    text = first_line(std::move(text));
-    if (text.empty()) return Error(ErrorKind::InvalidInput, "the password " + from + " is empty");
-    return Passphrase(std::move(text));
-}
-
 Result<Passphrase> from_file(const std::string& path) {
     const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd) return system_error(errno, "opening the password file " + path);
-    return checked(PERDURE_TRY(read_some(fd.get(), "reading the password file " + path)),
-                   "in " + path);
+    return parse_password(PERDURE_TRY(read_some(fd.get(), "reading the password file " + path)),
+                          "in " + path);
 }
 
 Result<Passphrase> from_command(const std::string& command) {
@@ -75,7 +69,7 @@ Result<Passphrase> from_command(const std::string& command) {
             "the password command failed (exit status " +
                 std::to_string(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status)) +
                 ")");
-    return checked(PERDURE_TRY(std::move(text)), "that the password command printed");
+    return parse_password(PERDURE_TRY(std::move(text)), "that the password command printed");
 }
 
 /// Reads a line from the terminal with echo off.
@@ -94,10 +88,16 @@ Result<Passphrase> from_terminal(int terminal, const std::string& prompt) {
     ::tcsetattr(terminal, TCSAFLUSH, &before);
     ::dprintf(terminal, "\n");
     if (got < 0) return system_error(errno, "asking for the password");
-    return checked(std::move(text), "that was typed");
+    return parse_password(std::move(text), "that was typed");
 }
 
 }  // namespace
+
+Result<Passphrase> parse_password(std::string text, const std::string& from) {
+    text = first_line(std::move(text));
+    if (text.empty()) return Error(ErrorKind::InvalidInput, "the password " + from + " is empty");
+    return Passphrase(std::move(text));
+}
 
 bool has_password(const PasswordSource& source) {
     return !source.file.empty() || !source.command.empty() ||
@@ -110,7 +110,7 @@ Result<Passphrase> read_password(const PasswordSource& source, const std::string
     if (!source.command.empty()) return from_command(source.command);
     if (source.read_environment)
         if (const char* value = std::getenv(source.environment.c_str()))
-            return checked(value, "in " + source.environment);
+            return parse_password(value, "in " + source.environment);
     const Fd terminal(::open("/dev/tty", O_RDWR | O_CLOEXEC));
     if (!terminal)
         return Error(ErrorKind::Denied, "no password given, and no terminal to ask on")

@@ -18,6 +18,8 @@ struct PasswordSource {
     bool read_environment = true;  // off for a *new* password
 };
 
+/// The first line of `text`. InvalidInput, naming where it is `from`, if that is empty.
+Result<Passphrase> parse_password(std::string text, const std::string& from);
 /// Whether a password can be had without asking.
 bool has_password(const PasswordSource&);
 /// Asks on the terminal if nothing else is given, twice with `confirm`. Denied if there is no

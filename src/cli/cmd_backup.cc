@@ -14,6 +14,7 @@
 #include "base/try.h"
 #include "cli/command.h"
 #include "cli/json.h"
+#include "cli/option_values.h"
 #include "cli/progress.h"
 #include "cli/text.h"
 #include "engine/backup.h"
@@ -39,21 +40,12 @@ struct BackupArguments {
     unsigned workers = 0;
 };
 
-/// Lines of a file, or of standard input for "-"; empty lines and those that begin with # are left
-/// out unless `verbatim`.
+/// The lines of a file, or of standard input for "-".
 Result<std::vector<std::string>> read_lines(const std::string& path) {
-    std::ifstream file;
-    if (path != "-") {
-        file.open(path);
-        if (!file) return system_error(errno, "opening " + path);
-    }
-    std::istream& in = path == "-" ? std::cin : file;
-    std::vector<std::string> lines;
-    for (std::string line; std::getline(in, line);) {
-        if (line.ends_with('\r')) line.pop_back();
-        if (!line.empty() && line[0] != '#') lines.push_back(line);
-    }
-    return lines;
+    if (path == "-") return parse_lines(std::cin);
+    std::ifstream file(path);
+    if (!file) return system_error(errno, "opening " + path);
+    return parse_lines(file);
 }
 
 std::string absolute_of(const std::string& path) {

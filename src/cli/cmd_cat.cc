@@ -1,13 +1,13 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <memory>
 
 #include "base/try.h"
 #include "cli/command.h"
 #include "cli/json.h"
 #include "cli/record_json.h"
+#include "cli/record_name.h"
 #include "repo/block_reader.h"
 #include "repo/record.h"
 
@@ -16,57 +16,6 @@ namespace perdure {
 namespace {
 
 using nlohmann::json;
-
-Error not_one(const std::string& name, const char* form) {
-    return Error(ErrorKind::InvalidInput, "\"" + name + "\" is not of the form " + form)
-        .with_hint("see `perdure help cat`");
-}
-
-template <class T>
-std::optional<T> parse_number(std::string_view text, int base) {
-    T value{};
-    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-    if (text.empty() || failed != std::errc() || end != text.data() + text.size())
-        return std::nullopt;
-    return value;
-}
-
-/// "w-n" as points are named, both in hex.
-std::optional<SessionName> parse_session(std::string_view text) {
-    const auto dash = text.find('-');
-    if (dash == std::string_view::npos) return std::nullopt;
-    const auto writer = parse_number<std::uint32_t>(text.substr(0, dash), 16);
-    const auto session = parse_number<std::uint64_t>(text.substr(dash + 1), 16);
-    if (!writer || !session) return std::nullopt;
-    return SessionName{WriterNumber{*writer}, SessionNumber{*session}};
-}
-
-Result<SessionName> session_of(const std::string& name) {
-    const auto session = parse_session(name);
-    if (!session) return not_one(name, "WRITER-NUMBER, as `perdure list` shows it");
-    return *session;
-}
-
-/// "w-n/pack"
-Result<BirthPack> pack_of(std::string_view text) {
-    const auto slash = text.find('/');
-    const auto session = parse_session(text.substr(0, slash));
-    const auto pack =
-        slash == std::string_view::npos ? std::nullopt : PackId::from_hex(text.substr(slash + 1));
-    if (!session || !pack) return not_one(std::string(text), "WRITER-NUMBER/PACK");
-    return BirthPack{*session, *pack};
-}
-
-/// "w-n/pack/slot"
-Result<BirthAddress> address_of(std::string_view text) {
-    const auto slash = text.rfind('/');
-    const auto slot = slash == std::string_view::npos
-                          ? std::nullopt
-                          : parse_number<std::uint32_t>(text.substr(slash + 1), 10);
-    if (!slot) return not_one(std::string(text), "WRITER-NUMBER/PACK/SLOT");
-    const BirthPack pack = PERDURE_TRY(pack_of(text.substr(0, slash)));
-    return BirthAddress{pack, *slot};
-}
 
 /// A record that is stored in clear. Its signature was checked when the repository was opened,
 /// where it counts.
@@ -84,7 +33,7 @@ Result<Buffer> load_clear(const Repository& repository, ObjectType type, const O
 Result<json> cat_epoch(const Repository& repository, const std::string& name,
                        std::stop_token stop) {
     if (name.empty()) return record_json::of(repository.epoch());
-    const auto number = parse_number<std::uint32_t>(name, 10);
+    const auto number = decimal_of(name);
     if (!number || *number == 0) return not_one(name, "a number from 1");
     const Buffer body = PERDURE_TRY(
         load_clear(repository, ObjectType::Epoch, names::epoch(EpochNumber{*number}), stop));
@@ -103,7 +52,7 @@ Result<json> cat_slot(const Repository& repository, const std::string& name, std
 
 Result<json> cat_enrolment(const Repository& repository, const std::string& name,
                            std::stop_token stop) {
-    const auto number = parse_number<std::uint32_t>(name, 10);
+    const auto number = decimal_of(name);
     if (!number) return not_one(name, "a writer's number");
     const EnrolmentList list = PERDURE_TRY(repository.enrolments(stop));
     const auto found = list.by_number.find(WriterNumber{*number});

@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/filter_options.h"
 #include "cli/json.h"
+#include "cli/option_values.h"
 #include "cli/progress.h"
 #include "cli/text.h"
 #include "engine/check.h"
@@ -30,22 +31,6 @@ struct CheckArguments {
 
 constexpr std::size_t kShownPaths = 20;  // of a finding, for people
 constexpr std::size_t kShownBlocks = 10;
-
-/// "5%", "0.5%": the share of packs to read.
-Result<double> parse_subset(const std::string& text) {
-    if (text.empty()) return 1.0;
-    std::size_t used = 0;
-    double percent = -1;
-    try {
-        percent = std::stod(text, &used);
-    } catch (const std::exception&) {
-        used = 0;
-    }
-    if (used == 0 || text.substr(used) != "%" || !(percent > 0) || percent > 100)
-        return Error(ErrorKind::InvalidInput, "\"" + text + "\" is no share of the packs")
-            .with_hint("write it as --subset 5%");
-    return percent / 100;
-}
 
 // ------------------------------------------------------------------------------------ what was
 // found

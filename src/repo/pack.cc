@@ -264,7 +264,11 @@ Result<PackManifest> open_manifest(const RepositoryId& repository, const ObjectN
         PERDURE_TRY(open_record(place, framed, [&](const FrameHeader& header) -> Result<Key256> {
             return index_key({header.domain, header.generation});
         }));
-    const auto record = PERDURE_TRY(decode<v1::Manifest>(opened.body, "manifest"));
+    return decode_manifest(opened.body, pack);
+}
+
+Result<PackManifest> decode_manifest(ByteView body, const BirthPack& pack) {
+    const auto record = PERDURE_TRY(decode<v1::Manifest>(body, "manifest"));
     PackManifest manifest;
     manifest.pack = {{WriterNumber{record.writer()}, SessionNumber{record.session()}},
                      PERDURE_TRY(id_from<PackId>(record.pack(), "pack id"))};

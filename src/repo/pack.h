@@ -125,6 +125,9 @@ struct PackFooter {
 Result<PackHeader> parse_pack_header(ByteView bytes);
 Result<PackFooter> parse_pack_footer(ByteView last_bytes, std::uint64_t pack_size);
 
+/// The body of a manifest; Corrupt if it is not that pack's, or does not add up.
+Result<PackManifest> decode_manifest(ByteView body, const BirthPack&);
+
 /// `name` is the pack's object name; Corrupt if the manifest is not that pack's.
 Result<PackManifest> open_manifest(const RepositoryId&, const ObjectName& name, const BirthPack&,
                                    ByteView framed,

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/try.h"
-#include "codec/byte_io.h"
 #include "repo/pack_catalog.h"
 #include "repo/proto_io.h"
 #include "repo/record.h"
@@ -15,25 +14,10 @@ namespace {
 constexpr std::string_view kHeadFile = "head";
 constexpr std::string_view kLeavesFile = "leaves";
 
-Buffer encode_position(WriterNumber writer, const LogPosition& p) {
-    ByteWriter w;
-    w.u32(number(writer));
-    w.u64(p.next);
-    w.u64(p.obeys);
-    w.bytes(p.previous ? p.previous->view() : ByteView());
-    return w.take();
-}
-
 LogPosition load_position(const LocalCache& cache, WriterNumber writer) {
     const auto bytes = cache.load(kHeadFile);
     if (!bytes) return {};
-    ByteReader r(*bytes);
-    LogPosition p;
-    const bool mine = r.u32() == number(writer);
-    p.next = r.u64();
-    p.obeys = r.u64();
-    if (r.remaining() > 0) p.previous = Digest::from_bytes(r.bytes(Digest::size));
-    return r.done() && mine && (p.next > 1) == p.previous.has_value() ? p : LogPosition{};
+    return decode_log_position(writer, *bytes).value_or(LogPosition{});
 }
 
 /// Digests as the protocol's tokens: equal tokens if and only if equal digests.
@@ -360,7 +344,7 @@ Result<std::unique_ptr<WriteSession>> WriteSession::begin(const Repository& repo
         const auto own = PERDURE_TRY(repository.load_log_entry(session->name(), nullptr, stop));
         next.previous = own.previous;
     }
-    cache.save(kHeadFile, encode_position(identity.enrolment, next));
+    cache.save(kHeadFile, encode_log_position(identity.enrolment, next));
     return session;
 }
 
@@ -493,43 +477,10 @@ Result<std::vector<OwnSession>> own_sessions(const Repository& repository, Write
 
 namespace {
 
-struct CachedLeaves {
-    struct Part {
-        SessionNumber session{};
-        Buffer index;
-        Buffer hints;
-    };
-    SessionNumber below{1};  // every own session below is in `parts` if it counts
-    std::vector<Part> parts;
-};
-
-Buffer encode_leaves_file(const CachedLeaves& leaves) {
-    ByteWriter w;
-    w.u64(number(leaves.below));
-    w.varint(leaves.parts.size());
-    for (const auto& part : leaves.parts) {
-        w.u64(number(part.session));
-        w.sized_bytes(part.index);
-        w.sized_bytes(part.hints);
-    }
-    return w.take();
-}
-
 CachedLeaves load_leaves_file(const LocalCache& cache) {
     const auto bytes = cache.load(kLeavesFile);
     if (!bytes) return {};
-    ByteReader r(*bytes);
-    CachedLeaves leaves;
-    leaves.below = SessionNumber{r.u64()};
-    const std::uint64_t count = r.varint();
-    for (std::uint64_t i = 0; i < count && r.ok(); ++i) {
-        CachedLeaves::Part part;
-        part.session = SessionNumber{r.u64()};
-        part.index = to_buffer(r.sized_bytes());
-        part.hints = to_buffer(r.sized_bytes());
-        leaves.parts.push_back(std::move(part));
-    }
-    return r.done() ? leaves : CachedLeaves{};
+    return decode_cached_leaves(*bytes).value_or(CachedLeaves{});
 }
 
 /// Fingerprints of a session's packs: its hints object, or the packs' own manifests when that is
@@ -593,7 +544,7 @@ Result<void> load_leaf_index(const Repository& repository, const LocalCache& cac
                   [&](const auto& part) { return number(part.session) >= number(cached.below); });
     // Rewritten only when it would save reading more than a few endings.
     if (cached.parts.size() != known || number(cached.below) > settled + 8)
-        cache.save(kLeavesFile, encode_leaves_file(cached));
+        cache.save(kLeavesFile, encode_cached_leaves(cached));
     return {};
 }
 

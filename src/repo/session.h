@@ -18,16 +18,9 @@
 #include "repo/pack.h"
 #include "repo/protocol/session.h"
 #include "repo/repository.h"
+#include "repo/session_cache.h"
 
 namespace perdure {
-
-/// A verified prefix of a writer's log, to begin the next session from. Kept in the local cache;
-/// without it the log is read from its start.
-struct LogPosition {
-    std::uint64_t next = 1;          // first number not read
-    std::optional<Digest> previous;  // of entry next-1
-    std::uint64_t obeys = 0;         // highest list with a barrier below `next`
-};
 
 struct SessionOptions {
     SessionPurpose purpose = SessionPurpose::Backup;
