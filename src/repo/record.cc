@@ -1,5 +1,7 @@
 #include "repo/record.h"
 
+#include <algorithm>
+
 #include "base/try.h"
 #include "codec/crc32c.h"
 #include "crypto/kdf.h"
@@ -143,7 +145,7 @@ Buffer seal_record(const RecordPlace& place, ByteView body, const SignWith& sign
     const MutableByteView out(object.data() + kFrameHeaderSize, payload);
     if (clear) {
         std::memset(object.data() + 24, 0, sizeof(Nonce));
-        std::memcpy(out.data(), plaintext.data(), plaintext.size());
+        std::copy(plaintext.begin(), plaintext.end(), out.begin());
     } else {
         const RecordKeys keys = keys_for(place, seal.key);
         const Buffer aad = aad_of(place, ByteView(object).first(24));

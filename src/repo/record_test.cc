@@ -34,6 +34,14 @@ TEST(Record, OpensToWhatWasSealed) {
     EXPECT_FALSE(verify_signature(kPlace, *opened, SigningKey(key_of(2)).verify_key()));
 }
 
+TEST(Record, MayBeEmptyInClear) {
+    const Buffer object = seal_record(kClearPlace, {}, {}, {});
+    EXPECT_EQ(object.size(), kFrameHeaderSize + kFrameTrailerSize);
+    const auto opened = open_with(kClearPlace, object);
+    ASSERT_TRUE(opened);
+    EXPECT_TRUE(opened->body.empty());
+}
+
 TEST(Record, EqualInputGivesEqualBytes) {
     const SigningKey key(key_of(1));
     EXPECT_EQ(signed_record(key), signed_record(key));
