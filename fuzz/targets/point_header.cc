@@ -1,0 +1,10 @@
+// The header of a point.
+#include "repo/point.h"
+#include "support/fuzz.h"
+
+using namespace perdure;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    fuzz::expect_round_trip(fuzz::view(data, size), decode_point_header, encode_point_header);
+    return 0;
+}
