@@ -55,10 +55,6 @@ constexpr std::size_t kQueuedJobs = 8;
 constexpr std::size_t kQueuedPacks = 1;
 constexpr int kPageLevel = 3;
 constexpr int kBusyLevel = 3;
-void mark_all(LivenessMarks& marks, PackNumber pack, const std::vector<std::uint64_t>& blocks) {
-    for (std::size_t i = 0; i < blocks.size() * 64; ++i)
-        if ((blocks[i / 64] >> (i % 64) & 1) != 0) marks.mark(pack, static_cast<std::uint32_t>(i));
-}
 
 class BackupRun {
 public:
@@ -184,7 +180,7 @@ Result<void> BackupRun::prepare(std::stop_token stop) {
             PERDURE_TRY(repository_.load_index(point->session(), point->header.index, stop));
         if (index->liveness)
             for (const auto& pack : index->liveness->packs)
-                mark_all(carried_, registry_.number_of(pack.pack), pack.blocks);
+                carried_.mark(registry_.number_of(pack.pack), pack.blocks);
         break;
     }
     return {};
@@ -622,7 +618,7 @@ Result<void> BackupRun::checkpoint(std::stop_token stop) {
     const PointHeader header = header_of(EndKind::Checkpoint);
     LivenessMarks marks = live_;
     for (std::size_t i = 0; i < carried_.bitmaps().size(); ++i)
-        mark_all(marks, PackNumber{static_cast<std::uint32_t>(i)}, carried_.bitmaps()[i]);
+        marks.mark(PackNumber{static_cast<std::uint32_t>(i)}, carried_.bitmaps()[i]);
     session_->mark_published(marks, registry_);
     const Committed done =
         PERDURE_TRY(session_->commit(header, std::nullopt, summarize(marks, registry_), stop));

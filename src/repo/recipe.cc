@@ -58,6 +58,14 @@ void LivenessMarks::mark(const Recipe& recipe) {
         if (!run.is_hole()) mark(run.pack, run.slot);
 }
 
+void LivenessMarks::mark(PackNumber pack, const std::vector<std::uint64_t>& slots) {
+    const std::size_t at = number(pack);
+    if (at >= bitmaps_.size()) bitmaps_.resize(at + 1);
+    auto& bits = bitmaps_[at];
+    if (slots.size() > bits.size()) bits.resize(slots.size());
+    for (std::size_t i = 0; i < slots.size(); ++i) bits[i] |= slots[i];
+}
+
 bool LivenessMarks::contains(PackNumber pack, std::uint32_t slot) const {
     const std::size_t at = number(pack);
     return at < bitmaps_.size() && slot / 64 < bitmaps_[at].size() &&

@@ -56,6 +56,8 @@ class LivenessMarks {
 public:
     void mark(PackNumber pack, std::uint32_t slot);
     void mark(const Recipe&);
+    /// Bit i of word i/64 is slot i.
+    void mark(PackNumber pack, const std::vector<std::uint64_t>& slots);
     /// By pack number; the bitmap of a pack that nothing needs is empty.
     const std::vector<std::vector<std::uint64_t>>& bitmaps() const { return bitmaps_; }
     bool contains(PackNumber pack, std::uint32_t slot) const;
