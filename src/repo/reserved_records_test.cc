@@ -135,6 +135,51 @@ TEST(ReservedRecords, BodiesCarryProvidersHostsAndOrigins) {
     EXPECT_EQ(decoded->host_description, body.host_description());
 }
 
+TEST(ReservedRecords, CheckpointsClassesAndLockHorizonsDecode) {
+    v1::PointHeader record;
+    record.set_kind(v1::CHECKPOINT);
+    record.set_retention_class("yearly");
+    record.set_locked_until(77);
+    record.set_log_digest(std::string(32, 'l'));
+    fill(record.add_supersedes());
+    const std::string bytes = record.SerializeAsString();
+    const auto header = decode_point_header(as_bytes(bytes));
+    ASSERT_TRUE(header);
+    EXPECT_EQ(header->kind, EndKind::Checkpoint);
+    EXPECT_EQ(header->retention_class, "yearly");
+    EXPECT_EQ(header->supersedes.size(), 1U);
+    v1::Certificate certificate;
+    certificate.add_classes("yearly");
+    certificate.add_kinds(v1::COPY);
+    EXPECT_EQ(again(certificate).classes(0), "yearly");
+}
+
+TEST(ReservedRecords, EveryFateDecodes) {
+    for (const auto kind :
+         {FateKind::Tags, FateKind::Expired, FateKind::Protected, FateKind::Unprotected}) {
+        Fate fate;
+        fate.kind = kind;
+        fate.number = 3;
+        fate.point.session = {WriterNumber{1}, SessionNumber{2}};
+        fate.tags = {"t"};
+        const auto back = decode_fate(encode_fate(fate));
+        ASSERT_TRUE(back);
+        EXPECT_EQ(back->kind, kind);
+        EXPECT_EQ(back->point, fate.point);
+    }
+}
+
+TEST(ReservedRecords, FeaturesOfAllThreeClassesDecode) {
+    v1::Epoch epoch;
+    epoch.mutable_features()->add_read("multiple-domains");
+    epoch.mutable_features()->add_write("w");
+    epoch.mutable_features()->add_collect("d");
+    const v1::Epoch back = again(epoch);
+    EXPECT_EQ(back.features().read(0), "multiple-domains");
+    EXPECT_EQ(back.features().write_size(), 1);
+    EXPECT_EQ(back.features().collect_size(), 1);
+}
+
 TEST(ReservedRecords, KeySlotsOfAKeyServiceDecode) {
     v1::KeySlot slot;
     slot.set_kind(v1::KeySlot::KMS);
