@@ -150,6 +150,12 @@ private:
 // ------------------------------------------------------------------------------------ setting up
 
 Result<void> BackupRun::prepare(std::stop_token stop) {
+    // Before anything is read: such a point would be stored and never be listed.
+    PointHeader wanted;
+    wanted.kind = roots_.front().kind;
+    wanted.host = options_.host;
+    wanted.retention_class = kDefaultRetentionClass;
+    PERDURE_TRY(repository_.may_end(wanted, identity_.enrolment, stop));
     const DomainKeys domain = PERDURE_TRY(repository_.domain_keys());
     dedup_ = expand(domain, repository_.id());
     std::vector<std::string> names;

@@ -468,8 +468,14 @@ Result<void> Repository::check_may(const PointHeader& header,
     return {};
 }
 
-Result<Point> Repository::believe_point(SessionName session, ByteView object,
-                                        std::stop_token stop) const {
+Result<void> Repository::may_end(const PointHeader& header, WriterNumber writer,
+                                 std::stop_token stop) const {
+    return check_may(header, PERDURE_TRY(certificate_of(writer, stop)))
+        .context("writer " + std::to_string(number(writer)));
+}
+
+Result<Point> Repository::read_point(SessionName session, ByteView object,
+                                     std::stop_token stop) const {
     const ObjectName name = names::point(session);
     const Certificate certificate =
         PERDURE_TRY(certificate_of(session.writer, stop).context(name.text()));
@@ -509,7 +515,7 @@ Result<Point> Repository::believe_point(SessionName session, ByteView object,
 
 Result<Point> Repository::load_point(SessionName session, std::stop_token stop) const {
     const Buffer object = PERDURE_TRY(store_.load(names::point(session), ByteRange::all(), stop));
-    Point point = PERDURE_TRY(believe_point(session, object, stop));
+    Point point = PERDURE_TRY(read_point(session, object, stop));
     Digest log;
     PERDURE_TRY(load_log_entry(session, &log, stop).context(names::point(session).text()));
     if (log != point.header.log_entry)

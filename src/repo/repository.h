@@ -116,6 +116,10 @@ public:
     bool is_enrolled(WriterNumber writer, std::stop_token stop) const {
         return certificate_of(writer, stop).has_value();
     }
+    /// Denied if the certificate of `writer` does not let it end a session so: readers would not
+    /// believe it.
+    Result<void> may_end(const PointHeader& header, WriterNumber writer,
+                         std::stop_token stop) const;
     /// Enrols and returns what the machine must keep. Owner only.
     Result<WriterIdentity> enrol(const Certificate& wanted, std::stop_token);
     /// A new epoch that revokes: numbers of its log above `last` no longer count; open ones up to
@@ -142,6 +146,8 @@ public:
     Result<PointList> list_points(std::stop_token) const;
     /// All kinds of ends. NotFound; Corrupt with the reason if it cannot be believed.
     Result<Point> load_point(SessionName, std::stop_token) const;
+    /// The same of bytes at hand, without a look at its log entry.
+    Result<Point> read_point(SessionName, ByteView object, std::stop_token) const;
     Result<PointBody> load_body(const Point&, std::stop_token) const;
     /// `expected`: the digest its point binds, if known.
     Result<std::shared_ptr<const Index>> load_index(SessionName, std::optional<Digest> expected,
@@ -200,7 +206,6 @@ private:
     Result<Certificate> certificate_of(WriterNumber, std::stop_token) const;
     Result<void> skip_gap(EnrolmentList&, std::stop_token) const;
     const Epoch* find_epoch(EpochNumber) const;
-    Result<Point> believe_point(SessionName, ByteView object, std::stop_token) const;
 
     Store& store_;
     Clock& clock_;

@@ -145,6 +145,8 @@ private:
                                        identical);
     }
 
+    /// Of the bytes that were answered: were the object read again for it, a store that fails then
+    /// would make a committed point look like somebody else's.
     Result<protocol::Record> interpret(const protocol::ObjectKey& key, const Buffer& bytes) {
         const SessionName session{WriterNumber{static_cast<std::uint32_t>(key.writer)},
                                   SessionNumber{key.number}};
@@ -153,7 +155,8 @@ private:
             case protocol::ObjectType::LogEntry: {
                 // A writer without the owner's help can still authenticate its own entries: it
                 // enrolled with this key.
-                const LogRecord log = PERDURE_TRY(repository.load_log_entry(session, nullptr, {}));
+                const LogRecord log =
+                    PERDURE_TRY(repository.read_log_entry(session, bytes, nullptr, {}));
                 protocol::LogEntry entry;
                 entry.kind = log.kind == LogKind::Barrier ? protocol::EntryKind::Barrier
                              : log.purpose == SessionPurpose::Read
@@ -164,7 +167,7 @@ private:
                 return protocol::Record(entry);
             }
             case protocol::ObjectType::Ending: {
-                const Point point = PERDURE_TRY(repository.load_point(session, {}));
+                const Point point = PERDURE_TRY(repository.read_point(session, bytes, {}));
                 protocol::EndRecord end;
                 end.kind = point.header.kind == EndKind::Fence       ? protocol::EndKind::Fence
                            : point.header.kind == EndKind::EndRecord ? protocol::EndKind::End
@@ -414,6 +417,8 @@ Result<Buffer> WriteSession::encode_end(PointHeader& header,
 Result<Committed> WriteSession::commit(PointHeader header, const std::optional<PointBody>& body,
                                        std::optional<LivenessSummary> liveness,
                                        std::stop_token stop) {
+    header.retention_class = context_.retention_class;
+    PERDURE_TRY(repository_.may_end(header, identity_.enrolment, stop));
     Index index;
     index.session = context_.session;
     index.sealed_secret = context_.sealed_secret;
