@@ -91,7 +91,7 @@ private:
 };
 
 /// Fails the n-th call (from 0) that changes or syncs something, once, before doing it.
-class FailNthDisk final : public DiskWrapper {
+class FailNthDisk : public DiskWrapper {
 public:
     FailNthDisk(std::shared_ptr<Disk> inner, std::uint64_t n, int code)
         : DiskWrapper(std::move(inner)), left_(static_cast<std::int64_t>(n)), code_(code) {}
@@ -140,13 +140,39 @@ public:
         return inner().sync_directory(path);
     }
 
-private:
+protected:
     std::optional<Error> turn() {
         if (left_-- != 0) return std::nullopt;
-        return system_error(code_, "injected");
+        return system_error(code_, "injected fault");
     }
+
+private:
     std::atomic<std::int64_t> left_;
     const int code_;
+};
+
+/// The same, counting calls that only read as well.
+class FailNthCallDisk final : public FailNthDisk {
+public:
+    using FailNthDisk::FailNthDisk;
+
+    Result<FileStatus> status(const DiskFile& file) override {
+        if (auto error = turn()) return *error;
+        return inner().status(file);
+    }
+    Result<Buffer> read(const std::string& path, std::uint64_t offset,
+                        std::uint64_t length) override {
+        if (auto error = turn()) return *error;
+        return inner().read(path, offset, length);
+    }
+    Result<FileStatus> stat(const std::string& path) override {
+        if (auto error = turn()) return *error;
+        return inner().stat(path);
+    }
+    Result<std::vector<DirectoryEntry>> list(const std::string& path) override {
+        if (auto error = turn()) return *error;
+        return inner().list(path);
+    }
 };
 
 }  // namespace perdure
