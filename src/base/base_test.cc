@@ -92,6 +92,25 @@ TEST(TaskGroup, AnExceptionIsAnInternalError) {
     EXPECT_EQ(group.join().error().kind(), ErrorKind::Internal);
 }
 
+TEST(BoundedQueue, NobodyWaitsForEverWhereAnExceptionEndsTheScope) {
+    BoundedQueue<int> queue(2);
+    bool thrown = false;
+    try {
+        TaskGroup group;
+        const CloseAtEnd closing(queue);
+        group.start([&](std::stop_token) -> Result<void> {
+            while (queue.pop()) {
+            }
+            return {};
+        });
+        throw std::runtime_error("boom");
+    } catch (const std::runtime_error&) {
+        thrown = true;
+    }
+    EXPECT_TRUE(thrown);
+    EXPECT_FALSE(queue.push(1));
+}
+
 TEST(BoundedQueue, DeliversInOrderAcrossThreadsAndDrainsAfterClose) {
     BoundedQueue<int> queue(2);
     std::jthread producer([&] {

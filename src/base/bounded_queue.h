@@ -55,4 +55,18 @@ private:
     Guarded<State> state_;
 };
 
+/// Closes a queue at the end of a scope, also where an exception ends it: threads that wait for its
+/// items would be joined for ever.
+template <class T>
+class CloseAtEnd {
+public:
+    explicit CloseAtEnd(BoundedQueue<T>& queue) : queue_(queue) {}
+    ~CloseAtEnd() { queue_.close(); }
+    CloseAtEnd(const CloseAtEnd&) = delete;
+    CloseAtEnd& operator=(const CloseAtEnd&) = delete;
+
+private:
+    BoundedQueue<T>& queue_;
+};
+
 }  // namespace perdure

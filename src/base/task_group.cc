@@ -1,8 +1,19 @@
 #include "base/task_group.h"
 
 #include <exception>
+#include <system_error>
 
 namespace perdure {
+
+Result<void> without_exceptions(const std::function<Result<void>()>& work) {
+    try {
+        return work();
+    } catch (const std::exception& e) {
+        return Error(ErrorKind::Internal, std::string("unexpected exception: ") + e.what());
+    } catch (...) {
+        return Error(ErrorKind::Internal, "unexpected exception");
+    }
+}
 
 TaskGroup::TaskGroup(std::stop_token parent) : forward_stop_([this] { stop_.request_stop(); }) {
     if (parent.stop_possible()) parent_stop_.emplace(std::move(parent), forward_stop_);
@@ -20,16 +31,15 @@ void TaskGroup::fail(Error error) {
     stop_.request_stop();
 }
 
-void TaskGroup::start(std::function<Result<void>(std::stop_token)> task) {
-    threads_.emplace_back([this, task = std::move(task)] {
-        try {
-            if (auto result = task(stop_.get_token()); !result) fail(std::move(result).error());
-        } catch (const std::exception& e) {
-            fail(Error(ErrorKind::Internal, std::string("unexpected exception: ") + e.what()));
-        } catch (...) {
-            fail(Error(ErrorKind::Internal, "unexpected exception"));
-        }
-    });
+void TaskGroup::start(Task task) {
+    try {
+        threads_.emplace_back([this, task = std::move(task)] {
+            auto result = without_exceptions([&] { return task(stop_.get_token()); });
+            if (!result) fail(std::move(result).error());
+        });
+    } catch (const std::system_error& e) {
+        fail(Error(ErrorKind::Io, std::string("starting a thread: ") + e.what()));
+    }
 }
 
 Result<void> TaskGroup::join() {

@@ -13,15 +13,22 @@
 
 namespace perdure {
 
+/// What `work` returns; an exception that leaves it is an Internal error. For threads that others
+/// wait for: what they have in hand must be given back in any case.
+Result<void> without_exceptions(const std::function<Result<void>()>& work);
+
 class TaskGroup {
 public:
+    using Task = std::function<Result<void>(std::stop_token)>;
+
     /// The group also stops when `parent` does.
     explicit TaskGroup(std::stop_token parent = {});
     ~TaskGroup();
     TaskGroup(const TaskGroup&) = delete;
     TaskGroup& operator=(const TaskGroup&) = delete;
 
-    void start(std::function<Result<void>(std::stop_token)> task);
+    /// Where no thread can be had the group fails, as if the task had.
+    void start(Task task);
 
     /// Waits for every task; the first error, if any. Call at most once.
     Result<void> join();

@@ -12,6 +12,7 @@
 #include "cli/filter_options.h"
 #include "cli/json.h"
 #include "cli/open_point.h"
+#include "cli/say.h"
 #include "cli/text.h"
 #include "engine/dump.h"
 
@@ -75,7 +76,7 @@ Result<void> run_dump(Context& context, const DumpArguments& a) {
     const DumpResult result = PERDURE_TRY(dump(context, a, *point.reader, point.path));
     // Standard output carries the content; what is to be said of it goes beside it.
     for (const DumpIssue& issue : result.issues)
-        fmt::print(stderr, "perdure: {}: {}\n", printable(issue.path), issue.text);
+        say("perdure: {}: {}\n", printable(issue.path), issue.text);
     if (!result.issues.empty()) context.exit_code = kExitPartial;
     return {};
 }

@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/filter_options.h"
 #include "cli/json.h"
+#include "cli/say.h"
 #include "cli/text.h"
 
 namespace perdure {
@@ -43,10 +44,9 @@ Result<void> run_list(Context& context, const PointFilter& filter) {
         if (context.options.json)
             print_json("problem", {{"object", problem.object}, {"text", problem.text}});
         else
-            fmt::print(stderr, "perdure: not believed: {}\n",
-                       problem.text.starts_with(problem.object)
-                           ? problem.text
-                           : problem.object + ": " + problem.text);
+            say("perdure: not believed: {}\n", problem.text.starts_with(problem.object)
+                                                   ? problem.text
+                                                   : problem.object + ": " + problem.text);
     }
     if (!context.options.json) fmt::print("{} points\n", shown);
     if (!list.problems.empty()) context.exit_code = kExitPartial;

@@ -13,6 +13,7 @@
 #include "cli/json.h"
 #include "cli/open_point.h"
 #include "cli/progress.h"
+#include "cli/say.h"
 #include "cli/text.h"
 #include "engine/compare.h"
 #include "engine/restore.h"
@@ -160,8 +161,7 @@ void print_result(Context& context, const RestoreArguments& a, const Point& poin
             put_bytes(fields, "path", issue.path);
             print_json("issue", std::move(fields));
         } else {
-            fmt::print(stderr, "perdure: {}: {}\n",
-                       printable(issue.path.empty() ? "." : issue.path), issue.text);
+            say("perdure: {}: {}\n", printable(issue.path.empty() ? "." : issue.path), issue.text);
         }
     }
     if (context.options.json) {

@@ -9,6 +9,7 @@
 #include "app/open_store.h"
 #include "base/try.h"
 #include "cli/interrupt.h"
+#include "cli/say.h"
 #include "repo/session.h"
 
 namespace perdure {
@@ -75,16 +76,15 @@ void print_error(const Context& context, const Error& error) {
             {"message", error.describe()},
             {"hint", error.hint().empty() ? nlohmann::json() : nlohmann::json(error.hint())},
             {"exit_code", exit_code_of(error)}};
-        fmt::print(stderr, "{}\n",
-                   line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+        say("{}\n", line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
         return;
     }
-    fmt::print(stderr, "perdure: {}\n", error.describe());
-    if (!error.hint().empty()) fmt::print(stderr, "  next: {}\n", error.hint());
+    say("perdure: {}\n", error.describe());
+    if (!error.hint().empty()) say("  next: {}\n", error.hint());
 }
 
 void print_note(const Context& context, std::string_view text) {
-    if (!context.options.quiet && !context.options.json) fmt::print(stderr, "perdure: {}\n", text);
+    if (!context.options.quiet && !context.options.json) say("perdure: {}\n", text);
 }
 
 void run_command(CLI::App& command, Context& context, std::function<Result<void>()> body) {

@@ -11,6 +11,7 @@
 
 #include "cli/command.h"
 #include "cli/interrupt.h"
+#include "cli/say.h"
 
 namespace {
 
@@ -63,7 +64,7 @@ int run(int argc, char** argv) {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == 0) return app.exit(error);
-        fmt::print(stderr, "perdure: {}\n  next: see `perdure --help`\n", error.what());
+        perdure::say("perdure: {}\n  next: see `perdure --help`\n", error.what());
         return kExitFailed;
     }
     if (app.get_subcommands().empty()) {
@@ -84,19 +85,19 @@ int main(int argc, char** argv) {
     mallopt(M_MMAP_THRESHOLD, 4 << 20);
     mallopt(M_TRIM_THRESHOLD, 256 << 20);
     mallopt(M_ARENA_MAX, 4);
-    perdure::install_interrupts();
     int code = perdure::kExitFailed;
     try {
+        perdure::install_interrupts();
         code = run(argc, argv);
     } catch (const std::system_error& error) {
-        // From printing. Whoever closed the other end of a pipe has seen enough.
-        if (error.code() != std::errc::broken_pipe)
-            fmt::print(stderr, "perdure: {}\n", error.what());
+        // From printing, or no thread was to be had. Whoever closed the other end of a pipe has
+        // seen enough.
+        if (error.code() != std::errc::broken_pipe) perdure::say("perdure: {}\n", error.what());
     } catch (const std::exception& error) {
-        fmt::print(stderr, "perdure: internal error: {}\n", error.what());
+        perdure::say("perdure: internal error: {}\n", error.what());
     }
     if (std::fflush(stdout) != 0 && code == perdure::kExitSuccess) {
-        fmt::print(stderr, "perdure: writing to standard output failed\n");
+        perdure::say("perdure: writing to standard output failed\n");
         code = perdure::kExitFailed;
     }
     // Threads that wait for signals end with the process.

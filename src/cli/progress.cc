@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "cli/interrupt.h"
 #include "cli/json.h"
+#include "cli/say.h"
 #include "cli/text.h"
 
 namespace perdure {
@@ -30,7 +31,7 @@ ProgressReporter::~ProgressReporter() { finish(); }
 void ProgressReporter::finish() {
     thread_.request_stop();
     if (thread_.joinable()) thread_.join();
-    if (line_open_) fmt::print(stderr, "\r\033[K");
+    if (line_open_) say("\r\033[K");
     line_open_ = false;
 }
 
@@ -44,11 +45,11 @@ void ProgressReporter::issue(const Issue& issue) {
     constexpr std::uint64_t kMostPrinted = 50;
     if (progress.issues > kMostPrinted && context_.options.verbose == 0) {
         if (progress.issues == kMostPrinted + 1)
-            fmt::print(stderr, "perdure: more issues; all are listed by `perdure show`\n");
+            say("perdure: more issues; all are listed by `perdure show`\n");
         return;
     }
-    fmt::print(stderr, "{}perdure: {}: {}\n", line_open_ ? "\r\033[K" : "",
-               printable(issue.path.empty() ? "." : issue.path), issue.text);
+    say("{}perdure: {}: {}\n", line_open_ ? "\r\033[K" : "",
+        printable(issue.path.empty() ? "." : issue.path), issue.text);
 }
 
 void ProgressReporter::note(std::string_view text) { print_note(context_, text); }
@@ -70,9 +71,9 @@ void ProgressReporter::print(bool live) {
                     progress.files.load(), human_bytes(bytes), human_bytes(rate), eta,
                     progress.issues > 0 ? fmt::format(", {} issues", progress.issues.load()) : "");
     if (live)
-        fmt::print(stderr, "\r\033[K{}", line);
+        say("\r\033[K{}", line);
     else
-        fmt::print(stderr, "{}{}\n", line_open_ ? "\r\033[K" : "", line);
+        say("{}{}\n", line_open_ ? "\r\033[K" : "", line);
     line_open_ = live;
 }
 

@@ -124,8 +124,8 @@ private:
     std::unique_ptr<PackStream> pages_;
     std::unique_ptr<WorkerShared> shared_;
     std::vector<std::unique_ptr<FileWorker>> workers_;
-    std::unique_ptr<TaskGroup> group_;
     std::unique_ptr<BoundedQueue<BackupJob>> jobs_;
+    std::unique_ptr<TaskGroup> group_;  // its threads wait for jobs
 
     std::optional<PreviousTree> previous_;
     std::optional<TreeEntry> previous_entry_;
@@ -233,6 +233,7 @@ Result<BackupResult> BackupRun::run(std::stop_token stop) {
         workers_.back()->stream().attach(*session_);
     }
     group_ = std::make_unique<TaskGroup>(stop);
+    const CloseAtEnd closing(*jobs_);
     for (auto& worker : workers_)
         group_->start([this, &worker = *worker](std::stop_token group_stop) -> Result<void> {
             Result<void> good;

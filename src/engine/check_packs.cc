@@ -30,6 +30,7 @@ public:
 
     Result<void> run() {
         TaskGroup group(state_.stop);
+        const CloseAtEnd closing(queue_);
         for (unsigned i = 0; i < std::max(1U, state_.options.workers); ++i)
             group.start([this](std::stop_token stop) { return work(stop); });
         Result<void> fed = feed(group.stop_token());
@@ -50,6 +51,7 @@ private:
     };
 
     Result<void> work(std::stop_token stop) {
+        const CloseAtEnd closing(queue_);
         PackChecker checker(state_.repository, state_.options.level);
         Result<void> good;
         while (auto access = queue_.pop()) {

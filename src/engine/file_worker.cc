@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/task_group.h"
 #include "base/try.h"
 
 namespace perdure {
@@ -35,7 +36,7 @@ FileWorker::FileWorker(WorkerShared& shared, PackRegistry& registry, PackUploade
 }
 
 Result<void> FileWorker::run(const BackupJob& job, std::stop_token stop) {
-    auto done = dispatch(job, stop);
+    auto done = without_exceptions([&] { return dispatch(job, stop); });
     job.batch->finish_job(done.has_value());
     return done;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/task_group.h"
 #include "base/try.h"
 
 namespace perdure {
@@ -18,15 +19,8 @@ void PackUploader::run(std::stop_token stop) {
     while (auto upload = queue_.pop()) {
         const bool failed = pending_.with([](const Pending& p) { return p.error.has_value(); });
         Result<void> published;
-        if (!failed && !stop.stop_requested()) {
-            std::vector<std::uint64_t> fingerprints =
-                leaves_.fingerprints_of(upload->pack.table.pack);
-            published = upload->session->publish(upload->pack, std::move(fingerprints), stop);
-            if (published) {
-                bytes_ += upload->pack.table.size;
-                leaves_.close_pack(upload->pack.table);
-            }
-        }
+        if (!failed && !stop.stop_requested())
+            published = without_exceptions([&] { return publish(*upload, stop); });
         if (upload->pack.table.kind == PackKind::Data)
             buffers_.with([&](std::vector<Buffer>& buffers) {
                 buffers.push_back(std::move(upload->pack.bytes));
@@ -36,6 +30,14 @@ void PackUploader::run(std::stop_token stop) {
             if (!published && !p.error) p.error = std::move(published).error();
         });
     }
+}
+
+Result<void> PackUploader::publish(Upload& upload, std::stop_token stop) {
+    const PackTable& table = upload.pack.table;
+    PERDURE_TRY(upload.session->publish(upload.pack, leaves_.fingerprints_of(table.pack), stop));
+    bytes_ += table.size;
+    leaves_.close_pack(table);
+    return {};
 }
 
 bool PackUploader::submit(WriteSession& session, FinishedPack pack) {

@@ -44,6 +44,7 @@ private:
         std::optional<Error> error;
     };
     void run(std::stop_token stop);
+    Result<void> publish(Upload& upload, std::stop_token stop);
 
     LeafIndex& leaves_;
     BoundedQueue<Upload> queue_;

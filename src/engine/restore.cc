@@ -215,8 +215,10 @@ Result<RestoreResult> RestoreRun::run(const std::vector<RestoreItem>& items, std
     Clock& clock = reader_.repository().clock();
     const std::uint64_t begun = clock.monotonic_nanoseconds();
     TaskGroup group(stop);
+    const CloseAtEnd closing(queue_);
     for (unsigned i = 0; i < std::max(1U, options_.workers); ++i)
         group.start([this](std::stop_token group_stop) -> Result<void> {
+            const CloseAtEnd worker_closing(queue_);
             Result<void> good;
             while (auto batch = queue_.pop()) {
                 for (const TreeEntry& entry : batch->files) {

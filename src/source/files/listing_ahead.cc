@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <exception>
+#include <system_error>
 
 namespace perdure {
 
@@ -32,14 +34,20 @@ public:
 };
 
 ListingAhead::ListingAhead(std::shared_ptr<const FilesRoot> root)
-    : root_(std::move(root)), buffer_(kListingBuffer), thread_([this] { run(); }) {}
+    : root_(std::move(root)), buffer_(kListingBuffer) {
+    try {
+        thread_ = std::thread([this] { run(); });
+    } catch (const std::system_error&) {
+        // No thread to be had: nothing is made ahead, and the walk lists for itself.
+    }
+}
 
 ListingAhead::~ListingAhead() {
     state_.change([](State& s) {
         s.pending.clear();
         s.stopped = true;
     });
-    thread_.join();
+    if (thread_.joinable()) thread_.join();
 }
 
 std::shared_ptr<ListingAhead::Request> ListingAhead::ask(
@@ -81,7 +89,13 @@ void ListingAhead::run() {
                         });
         if (stopped) return;
         if (!request || !request->advance(Pending, Making)) continue;
-        request->stage = make(*request) ? Made : Failed;
+        bool made = false;
+        try {
+            made = make(*request);
+        } catch (const std::exception&) {
+            // No memory: the walk, which waits for this one, lists for itself.
+        }
+        request->stage = made ? Made : Failed;
         request->stage.notify_one();
     }
 }
