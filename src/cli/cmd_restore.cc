@@ -214,6 +214,16 @@ Result<void> check_arguments(const RestoreArguments& a) {
     return check_target(a);
 }
 
+/// What ended a restore, with where it was going and how to go on.
+Error with_target(Error error, const std::string& target) {
+    if (error.kind() != ErrorKind::NoSpace) return error;
+    return std::move(error)
+        .context("restoring into " + target)
+        .with_hint(
+            "free space there, then run this again with --overwrite if-changed: it goes on where "
+            "this one stopped");
+}
+
 Result<void> run_restore_command(Context& context, RestoreArguments& a) {
     PERDURE_TRY(check_arguments(a));
     if (a.in_place) a.target = "/";
@@ -246,7 +256,8 @@ Result<void> run_restore_command(Context& context, RestoreArguments& a) {
         if (!verified) done = std::move(verified).error();
     }
     reporter.finish();
-    const RestoreResult& result = PERDURE_TRY(std::move(done));
+    if (!done) return with_target(std::move(done).error(), a.target);
+    const RestoreResult& result = *done;
     print_result(context, a, reader.point(), result);
     context.exit_code = exit_code(result.outcome);
     return {};

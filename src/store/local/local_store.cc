@@ -75,7 +75,13 @@ Result<std::unique_ptr<LocalStore>> LocalStore::initialize_on(std::shared_ptr<Di
                                                               std::string description,
                                                               LocalOptions options) {
     auto store = PERDURE_TRY(open_on(std::move(disk), std::move(description), options));
-    PERDURE_TRY(store->ensure_reserve());
+    auto reserved = store->ensure_reserve();
+    if (is_no_space(reserved))
+        return std::move(reserved)
+            .error()
+            .context("preparing the " + store->description_)
+            .with_hint("free space on that disk, or choose another one");
+    PERDURE_TRY(std::move(reserved));
     return store;
 }
 
@@ -91,10 +97,23 @@ Result<void> LocalStore::create(const ObjectName& name, ByteView bytes, std::sto
     if (is_reserved(name.text()))
         return Error(ErrorKind::InvalidInput,
                      name.text() + " is not a name an object can have here");
-    if (bytes.size() > kSmallObject) {
-        PERDURE_TRY(ensure_reserve());
-        return publisher_.publish(name.text(), bytes);
-    }
+    auto created =
+        bytes.size() > kSmallObject ? create_large(name, bytes) : create_small(name, bytes);
+    if (!is_no_space(created)) return created;
+    return std::move(created)
+        .error()
+        .context("storing " + name.text() + " in the " + description_)
+        .with_hint(
+            "free space on that disk or enlarge it, then run this again; what was stored before "
+            "can still be listed, checked and restored");
+}
+
+Result<void> LocalStore::create_large(const ObjectName& name, ByteView bytes) {
+    PERDURE_TRY(ensure_reserve());
+    return publisher_.publish(name.text(), bytes);
+}
+
+Result<void> LocalStore::create_small(const ObjectName& name, ByteView bytes) {
     auto published = publisher_.publish(name.text(), bytes);
     if (!is_no_space(published)) return published;
     release_reserve();

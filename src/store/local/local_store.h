@@ -67,6 +67,8 @@ private:
           reserve_bytes_(options.reserve_bytes),
           publisher_(*disk_, *options.random) {}
 
+    Result<void> create_large(const ObjectName& name, ByteView bytes);
+    Result<void> create_small(const ObjectName& name, ByteView bytes);
     Buffer reserve_content();
     Result<void> ensure_reserve();
     void release_reserve();
