@@ -127,6 +127,8 @@ Result<void> RestoreRun::restore_entry(TreeEntry entry) {
     }
     if (options_.dry_run) return {};
     if (entry.entry.type == EntryType::File) {
+        entry.entry.sparse = std::any_of(entry.recipe.begin(), entry.recipe.end(),
+                                         [](const Run& run) { return run.is_hole(); });
         batch_.bytes += entry.entry.size;
         batch_.files.push_back(std::move(entry));
         if (batch_.files.size() >= kBatchFiles || batch_.bytes >= kBatchBytes) return end_batch();

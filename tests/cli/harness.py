@@ -87,11 +87,11 @@ class CliTest(unittest.TestCase):
             process.kill()
         process.communicate()
 
-    def run_program(self, *args, code=0, input=b"", user=None, env=None, cwd=None):
+    def run_program(self, *args, code=0, input=b"", user=None, env=None, cwd=None, timeout=300):
         """Runs to the end and checks the exit code; None takes any."""
         process = subprocess.run(
             self.command(args, user), input=input, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env={**self.env, **(env or {})}, cwd=cwd, timeout=300, start_new_session=True)
+            env={**self.env, **(env or {})}, cwd=cwd, timeout=timeout, start_new_session=True)
         result = Result(process.returncode, process.stdout, process.stderr.decode(errors="replace"))
         if code is not None:
             self.assertEqual(result.code, code, f"{args}\nout: {result.out}\nerr: {result.err}")

@@ -533,7 +533,7 @@ def make(root, small):
 
 def unprotect(root):
     for directory in shallow_directories(root):
-        for path in [directory] + [entry.path for entry in os.scandir(directory) if entry.is_file()]:
+        for path in [directory] + [entry.path for entry in os.scandir(directory) if entry.is_file(follow_symlinks=False)]:
             try:
                 fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
                 flags = flags_of(fd)

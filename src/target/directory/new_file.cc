@@ -38,6 +38,8 @@ Result<std::unique_ptr<NewFile>> NewFile::begin(DirectoryState& state, Place pla
     }
     if (!created) return entry_error(errno, doing("making", entry.path));
     apply_creation_flags(file->fd_.get(), entry, state.rules);
+    // XFS sets space aside behind writes that make a file longer, and would keep it in the holes.
+    if (entry.sparse) PERDURE_TRY(file->set_size());
     return file;
 }
 
