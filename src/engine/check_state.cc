@@ -10,6 +10,7 @@ namespace perdure {
 namespace {
 
 constexpr std::size_t kPageCache = 32U << 20;
+constexpr std::string_view kPoints = "points/";
 
 // Prefixes of FORMAT.md that this version reads but does not write.
 constexpr std::array<std::string_view, 7> kReserved{"gc/",      "closed/", "merged/", "ledger/",
@@ -63,11 +64,16 @@ ObjectName Inventory::name_of(const PackRegistry& registry, PackNumber n) const 
 
 Result<Inventory> take_inventory(Store& store, PackRegistry& registry, std::stop_token stop) {
     Inventory inventory;
+    const auto note = [&](std::string_view name, const ObjectStat& stat) {
+        note_object(inventory, registry, name, stat.size);
+        return true;
+    };
+    // Points first: of one that a backup commits meanwhile, the packs would seem to be missing.
+    PERDURE_TRY(store.list(kPoints, note, stop));
     PERDURE_TRY(store.list(
         "",
         [&](std::string_view name, const ObjectStat& stat) {
-            note_object(inventory, registry, name, stat.size);
-            return true;
+            return name.starts_with(kPoints) || note(name, stat);
         },
         stop));
     return inventory;
