@@ -71,8 +71,8 @@ Result<void> check_indexes(CheckState& state) {
     for (CheckedEnd& end : state.ends) {
         const Point& point = end.point;
         if (!point.header.index) continue;
-        const auto index =
-            state.repository.load_index(point.session(), point.header.index, state.stop);
+        const auto index = state.repository.load_index(point.session(), point.header.index,
+                                                       state.stop, IndexParts::WithoutLiveness);
         if (!index && ends_check(index.error())) return index.error();
         if (!index) {
             auto& finding = state.add(names::index(point.session()).text(),
@@ -117,7 +117,8 @@ Result<void> check_unbound_indexes(CheckState& state, const Sessions& sessions) 
     for (const SessionName s : state.inventory.index) {
         if (sessions.bound.contains(s)) continue;
         const std::string name = names::index(s).text();
-        const auto index = state.repository.load_index(s, std::nullopt, state.stop);
+        const auto index =
+            state.repository.load_index(s, std::nullopt, state.stop, IndexParts::WithoutLiveness);
         if (!index && ends_check(index.error())) return index.error();
         if (!index) {
             if (const auto object = state.load(names::index(s));

@@ -104,8 +104,8 @@ private:
                 PERDURE_TRY(feed_without_index(end.point.session(), stop));
                 continue;
             }
-            const auto index = PERDURE_TRY(
-                state_.repository.load_index(end.point.session(), end.point.header.index, stop));
+            const auto index = PERDURE_TRY(state_.repository.load_index(
+                end.point.session(), end.point.header.index, stop, IndexParts::WithoutLiveness));
             for (const PackTable& table : index->packs) {
                 if (!wanted(table.pack)) continue;
                 PackAccess access;

@@ -24,9 +24,7 @@ Result<std::optional<LivenessMarks>> summary_of(CheckState& state, const Point& 
         if (!index || !(*index)->liveness) return std::optional<LivenessMarks>();
         const LivenessSummary& summary = *(*index)->liveness;
         for (const auto& pack : summary.packs)
-            for (std::uint32_t i = 0; i < pack.blocks.size() * 64; ++i)
-                if ((pack.blocks[i / 64] >> (i % 64) & 1) != 0)
-                    marks.mark(state.registry.number_of(pack.pack), i);
+            marks.mark(state.registry.number_of(pack.pack), pack.blocks);
         if (!summary.base) return std::optional(std::move(marks));
         session = summary.base->session;
         digest = summary.base->digest;

@@ -84,6 +84,31 @@ Result<PackTable> decode_table(const v1::PackTable& in, SessionName session) {
     return table;
 }
 
+Result<LivenessSummary> decode_liveness(ByteView bytes) {
+    LivenessSummary summary;
+    std::string rest;
+    const auto on_field = [&](int field, ByteView whole, ByteView value) -> Result<void> {
+        if (field != v1::Liveness::kPacksFieldNumber) {
+            rest += as_text(whole);
+            return {};
+        }
+        const auto pack = PERDURE_TRY(decode<v1::PackLiveness>(value, "liveness summary"));
+        summary.packs.push_back(
+            {PERDURE_TRY(from_proto(pack.pack())), decode_bitmap(as_bytes(pack.blocks()))});
+        return {};
+    };
+    PERDURE_TRY(for_each_field(bytes, "liveness summary", on_field));
+    const auto record = PERDURE_TRY(decode<v1::Liveness>(as_bytes(rest), "liveness summary"));
+    if (record.has_base())
+        summary.base = SessionDigest{
+            {WriterNumber{record.base().writer()}, SessionNumber{record.base().number()}},
+            PERDURE_TRY(id_from<Digest>(record.base().digest(), "digest"))};
+    summary.depth = record.depth();
+    if (summary.depth > kMaxLivenessDepth || (summary.depth > 0) != summary.base.has_value())
+        return Error(ErrorKind::Corrupt, "a liveness summary has an impossible depth");
+    return summary;
+}
+
 }  // namespace
 
 Buffer encode_index(const Index& index) {
@@ -109,29 +134,36 @@ Buffer encode_index(const Index& index) {
     return compress_body(encode(record));
 }
 
-Result<Index> decode_index(ByteView body) {
+Result<Index> decode_index(ByteView body, IndexParts parts) {
     const Buffer raw = PERDURE_TRY(decompress_body(body));
-    const auto record = PERDURE_TRY(decode<v1::Index>(raw, "index"));
+    constexpr int kPacks = v1::Index::kPacksFieldNumber;
+    constexpr int kLiveness = v1::Index::kLivenessFieldNumber;
+    // The large fields are decoded one element at a time: as a message they would take several
+    // times the memory of what they say.
     Index index;
+    std::string rest;
+    std::optional<ByteView> liveness;
+    PERDURE_TRY(for_each_field(raw, "index", [&](int field, ByteView whole, ByteView value) {
+        if (field == kLiveness && liveness)
+            return Result<void>(Error(ErrorKind::Corrupt, "index has two liveness summaries"));
+        if (field == kLiveness)
+            liveness = value;
+        else if (field != kPacks)
+            rest += as_text(whole);
+        return Result<void>();
+    }));
+    const auto record = PERDURE_TRY(decode<v1::Index>(as_bytes(rest), "index"));
     index.session = {WriterNumber{record.writer()}, SessionNumber{record.number()}};
     index.sealed_secret = to_buffer(as_bytes(record.sealed_secret()));
-    for (const auto& table : record.packs())
+    const auto on_table = [&](int field, ByteView, ByteView value) -> Result<void> {
+        if (field != kPacks) return {};
+        const auto table = PERDURE_TRY(decode<v1::PackTable>(value, "pack table"));
         index.packs.push_back(PERDURE_TRY(decode_table(table, index.session)));
-    if (record.has_liveness()) {
-        LivenessSummary summary;
-        const auto& in = record.liveness();
-        if (in.has_base())
-            summary.base =
-                SessionDigest{{WriterNumber{in.base().writer()}, SessionNumber{in.base().number()}},
-                              PERDURE_TRY(id_from<Digest>(in.base().digest(), "digest"))};
-        summary.depth = in.depth();
-        if (summary.depth > kMaxLivenessDepth || (summary.depth > 0) != summary.base.has_value())
-            return Error(ErrorKind::Corrupt, "a liveness summary has an impossible depth");
-        for (const auto& pack : in.packs())
-            summary.packs.push_back(
-                {PERDURE_TRY(from_proto(pack.pack())), decode_bitmap(as_bytes(pack.blocks()))});
-        index.liveness = std::move(summary);
-    }
+        return {};
+    };
+    PERDURE_TRY(for_each_field(raw, "index", on_table));
+    if (liveness && parts == IndexParts::All)
+        index.liveness = PERDURE_TRY(decode_liveness(*liveness));
     return index;
 }
 

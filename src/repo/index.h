@@ -33,7 +33,9 @@ struct Index {
 };
 
 Buffer encode_index(const Index&);
-Result<Index> decode_index(ByteView);
+/// Who only looks for blocks leaves out the summary, which may be the largest part.
+enum class IndexParts { All, WithoutLiveness };
+Result<Index> decode_index(ByteView, IndexParts = IndexParts::All);
 
 /// Fingerprints of a session's leaves, pack by pack in manifest order.
 struct PackHints {

@@ -87,7 +87,8 @@ Result<std::shared_ptr<const PackAccess>> PackCatalog::find(PackNumber number,
     });
     if (known) return known;
     if (!tried) {
-        auto index = repository_.load_index(pack.session, std::nullopt, stop);
+        auto index =
+            repository_.load_index(pack.session, std::nullopt, stop, IndexParts::WithoutLiveness);
         if (!index && index.error().kind() == ErrorKind::Cancelled) return std::move(index).error();
         if (index) {
             learn(**index);

@@ -2,6 +2,9 @@
 // headers.
 #pragma once
 
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/wire_format_lite.h>
+
 #include <string>
 
 #include "base/bytes.h"
@@ -24,6 +27,37 @@ Result<Message> decode(ByteView bytes, const char* what) {
     if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
         return Error(ErrorKind::Corrupt, std::string("not a ") + what + " record");
     return message;
+}
+
+/// Calls `on_field(number, whole field, its value)` for each field of a message, in order; the
+/// value is empty where it is a number. For messages too large to be taken apart at once.
+template <class OnField>
+Result<void> for_each_field(ByteView message, const char* what, OnField&& on_field) {
+    using google::protobuf::internal::WireFormatLite;
+    const auto* begin = reinterpret_cast<const std::uint8_t*>(message.data());
+    google::protobuf::io::CodedInputStream in(begin, static_cast<int>(message.size()));
+    for (;;) {
+        const auto at = static_cast<std::size_t>(in.CurrentPosition());
+        const std::uint32_t tag = in.ReadTag();
+        if (tag == 0 && at == message.size()) return {};
+        std::uint32_t length = 0;
+        ByteView value;
+        bool whole = tag != 0;
+        if (whole &&
+            WireFormatLite::GetTagWireType(tag) == WireFormatLite::WIRETYPE_LENGTH_DELIMITED) {
+            whole = in.ReadVarint32(&length);
+            const auto from = static_cast<std::size_t>(in.CurrentPosition());
+            whole = whole && length <= message.size() - from && in.Skip(static_cast<int>(length));
+            if (whole) value = message.subspan(from, length);
+        } else if (whole) {
+            whole = WireFormatLite::SkipField(&in, tag);
+        }
+        if (!whole) return Error(ErrorKind::Corrupt, std::string("not a ") + what + " record");
+        const auto end = static_cast<std::size_t>(in.CurrentPosition());
+        auto done =
+            on_field(WireFormatLite::GetTagFieldNumber(tag), message.subspan(at, end - at), value);
+        if (!done) return done;
+    }
 }
 
 inline std::string to_proto(ByteView bytes) { return std::string(as_text(bytes)); }

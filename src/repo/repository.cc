@@ -544,15 +544,17 @@ Result<PointBody> Repository::load_body(const Point& point, std::stop_token stop
 
 Result<std::shared_ptr<const Index>> Repository::load_index(SessionName session,
                                                             std::optional<Digest> expected,
-                                                            std::stop_token stop) const {
+                                                            std::stop_token stop,
+                                                            IndexParts parts) const {
     const ObjectName name = names::index(session);
-    const Buffer object = PERDURE_TRY(store_.load(name, ByteRange::all(), stop));
+    Buffer object = PERDURE_TRY(store_.load(name, ByteRange::all(), stop));
     if (expected && digest_of(object) != *expected)
         return Error(ErrorKind::Corrupt, name.text() + ": is not the index its point names");
     const auto opened =
         PERDURE_TRY(open_by_writer(ObjectType::Index, name, session.writer, object));
+    object = {};  // may be large, as what is made of it
     auto index =
-        std::make_shared<Index>(PERDURE_TRY(decode_index(opened.body).context(name.text())));
+        std::make_shared<Index>(PERDURE_TRY(decode_index(opened.body, parts).context(name.text())));
     if (index->session != session)
         return Error(ErrorKind::Corrupt, name.text() + ": is another session's record");
     return std::shared_ptr<const Index>(std::move(index));

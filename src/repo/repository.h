@@ -151,7 +151,8 @@ public:
     Result<PointBody> load_body(const Point&, std::stop_token) const;
     /// `expected`: the digest its point binds, if known.
     Result<std::shared_ptr<const Index>> load_index(SessionName, std::optional<Digest> expected,
-                                                    std::stop_token) const;
+                                                    std::stop_token,
+                                                    IndexParts = IndexParts::All) const;
     Result<LogRecord> load_log_entry(SessionName, Digest* digest, std::stop_token) const;
     /// The same of bytes at hand; `signer`, if not null, becomes who signed them.
     Result<LogRecord> read_log_entry(SessionName, ByteView object, Signer* signer,

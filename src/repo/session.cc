@@ -473,7 +473,8 @@ Result<std::vector<OwnSession>> own_sessions(const Repository& repository, Write
         auto point = repository.load_point(session, stop);
         if (!point || !point->header.index)
             continue;  // open, fenced or damaged: nothing of it is reused
-        auto index = repository.load_index(session, point->header.index, stop);
+        auto index =
+            repository.load_index(session, point->header.index, stop, IndexParts::WithoutLiveness);
         if (!index) continue;
         sessions.push_back({session, std::move(*point), std::move(*index)});
     }
@@ -528,7 +529,7 @@ Result<void> load_leaf_index(const Repository& repository, const LocalCache& cac
                                 encode_hints(hints_of(repository, own, stop))});
     }
     for (const auto& part : cached.parts) {
-        const auto index = decode_index(part.index);
+        const auto index = decode_index(part.index, IndexParts::WithoutLiveness);
         const auto hints = decode_hints(part.hints);
         if (!index || !hints) continue;
         for (const PackTable& table : index->packs) {
