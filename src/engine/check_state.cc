@@ -76,6 +76,15 @@ Result<Inventory> take_inventory(Store& store, PackRegistry& registry, std::stop
             return name.starts_with(kPoints) || note(name, stat);
         },
         stop));
+    // The log once more: what a session that began meanwhile stored would belong to none.
+    PERDURE_TRY(store.list(
+        "log/",
+        [&](std::string_view name, const ObjectStat&) {
+            const auto session = names::parse_log_entry(name);
+            if (session && inventory.log.insert(*session).second) ++inventory.objects;
+            return true;
+        },
+        stop));
     return inventory;
 }
 
