@@ -3,6 +3,7 @@
 #pragma once
 
 #include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/stubs/logging.h>
 #include <google/protobuf/wire_format_lite.h>
 
 #include <string>
@@ -21,8 +22,15 @@ Buffer encode(const Message& message) {
     return bytes;
 }
 
+/// What is wrong with a record is for its reader to say: the library would write to standard error.
+inline void keep_protobuf_silent() {
+    static const bool silent = (google::protobuf::SetLogHandler(nullptr), true);
+    static_cast<void>(silent);
+}
+
 template <class Message>
 Result<Message> decode(ByteView bytes, const char* what) {
+    keep_protobuf_silent();
     Message message;
     if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
         return Error(ErrorKind::Corrupt, std::string("not a ") + what + " record");
