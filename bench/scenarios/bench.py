@@ -94,6 +94,7 @@ class Bench:
         self.wanted = chosen_rows(given.rows)
         self.tools = chosen_tools(given.peers)
         self.work = given.work.resolve()
+        self.aside = self.work / "aside"
         self.suffix = "" if given.scale == 1 else f"-{given.scale}"
 
     def tree(self, name: str, make):
@@ -107,7 +108,7 @@ class Bench:
                 if only_perdure and tool.name != "perdure":
                     continue
                 place = self.work / "run"
-                shutil.rmtree(place, ignore_errors=True)
+                trees.empty_aside(place, self.aside)
                 print(f"bench: {prefix}, run {run}, {tool.name} {version}", flush=True)
                 chain = rows.Chain(tool(place, program), version, run, self.wanted)
                 body(chain)
@@ -116,7 +117,7 @@ class Bench:
                         raw.write(json.dumps(asdict(record)) + "\n")
                         print(f"    {record.row:<16}{record.wall:8.2f} s {record.user + record.system:8.2f} CPU s"
                               f"{record.peak_kib / 1024:7.0f} MiB {record.repository / 1e6:10.1f} MB", flush=True)
-                shutil.rmtree(place)
+                trees.empty_aside(place, self.aside)
 
     def wants(self, prefix: str) -> bool:
         return any(name.startswith(prefix) for name in self.wanted)
@@ -154,7 +155,9 @@ def main() -> int:
     (output / "about.json").write_text(json.dumps(about(given), indent=1) + "\n")
     (output / "raw.jsonl").touch()
     try:
-        Bench(given, output).all()
+        bench = Bench(given, output)
+        bench.all()
+        shutil.rmtree(bench.aside, ignore_errors=True)
     except WrongResult as wrong:
         print(f"bench: FAILED: {wrong}", file=sys.stderr)
         return 1

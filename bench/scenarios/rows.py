@@ -102,7 +102,7 @@ class Chain:
         if found != expected:
             raise WrongResult(f"{self.tool.name}: the restored {path} differs from the original "
                               f"(kept in {target})")
-        shutil.rmtree(target)
+        trees.empty_aside(target, self.tool.place.with_name("aside"))
         for record in self.records:
             record.verified = True
 
