@@ -4,6 +4,8 @@ Where there are no loop devices, as in many containers, a disk to be filled is a
 which runs out of space as truly. PERDURE_NO_LOOP set: as if there were none.
 """
 
+import contextlib
+import errno
 import functools
 import os
 import shutil
@@ -32,11 +34,15 @@ class Disk:
 
     def fill(self, leave=0):
         """Somebody else's file that takes what is left."""
-        with open(self.at / "filler", "wb") as file:
-            try:
+        try:
+            file = open(self.at / "filler", "wb")
+        except OSError as failed:
+            if failed.errno == errno.ENOSPC:  # not even room for a name: it is full already
+                return
+            raise
+        with file:
+            with contextlib.suppress(OSError):
                 os.posix_fallocate(file.fileno(), 0, max(1, self.free() - leave))
-            except OSError:
-                pass
             while self.free() > leave:
                 try:
                     file.seek(0, os.SEEK_END)
