@@ -69,6 +69,13 @@ class Report(unittest.TestCase):
         self.assertEqual(code, 1)
         self.assertIn("label unit took 1.0 minutes, 1 are allowed", text)
 
+    def test_a_long_test_counts_as_long_and_as_nothing_else(self):
+        (self.folder / "limits").write_text("unit 1\nlong 3\nother 1\nall 2\n")
+        self.add_run("long", [("Slow.A", ["unit", "long"], "run", 170, "")])
+        self.assertEqual(self.report("")[0], 0)
+        self.add_run("long", [("Slow.A", ["unit", "long"], "run", 190, "")])
+        self.assertIn("label long took 3.2 minutes, 3 are allowed", self.report("")[1])
+
     def test_a_whole_past_its_bound_fails(self):
         (self.folder / "steps.tsv").write_text("asan build\t61\nasan tests\t61\n")
         self.add_run("asan", [("A.A", ["unit"], "run", 1, "")])
