@@ -43,6 +43,7 @@ FILE_SYSTEMS = [
     FileSystem("ext4", "data=ordered", ["-q", "-F"]),
     FileSystem("xfs", "noatime", ["-q", "-f"]),
     FileSystem("ext4", "data=writeback", ["-q", "-F"]),
+    FileSystem("btrfs", "noatime", ["-q", "-f"]),
 ]
 
 

@@ -10,6 +10,7 @@ import tempfile
 import unittest
 
 from commit_trace import Checker, TRACED
+from disks import LoopDisk
 from process_harness import ProcessTest, count, main, needs
 
 HAND_MADE = """\
@@ -98,6 +99,16 @@ class CommitOrder(ProcessTest):
 
     def kinds(self, named):
         return {name.split("/")[0] for name in named}
+
+    def test_on_btrfs_nothing_is_written_into_a_file_without_a_name(self):
+        """Its fsync keeps nothing of such a file: a power loss left every object empty (tests/power)."""
+        disk = LoopDisk(self, "disk", 256 << 20, kind="btrfs")
+        self.repo = disk.at / "repo"
+        self.env["PERDURE_REPOSITORY"] = str(self.repo)
+        for words in (["init"], ["backup", self.random_tree(files=5)]):
+            lines, named = self.traced(*words)
+            self.assertNotEqual(named, [])
+            self.assertEqual([line for line in lines if "O_TMPFILE" in line], [])
 
     def test_from_init_to_rotation(self):
         lines, named = self.traced("init")

@@ -55,7 +55,8 @@ public:
 
     virtual ~Disk() = default;
 
-    /// A file without a name, on the file system of `directory`.
+    /// A file without a name, on the file system of `directory`. Unsupported also where sync()
+    /// would not keep the content of such a file.
     virtual Result<std::unique_ptr<DiskFile>> create_unnamed(const std::string& directory) = 0;
     /// AlreadyExists if there is anything at `path`.
     virtual Result<std::unique_ptr<DiskFile>> create_named(const std::string& path) = 0;

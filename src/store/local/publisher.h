@@ -5,7 +5,8 @@
 // A file that failed to sync is thrown away, never synced again and never linked.
 //
 // Ways to do it, best first; one that the file system does not know is not tried again:
-//   1. an unnamed file (O_TMPFILE) and linkat: a crash leaves nothing behind;
+//   1. an unnamed file (O_TMPFILE) and linkat, where fsync keeps a file that has no name (not on
+//      Btrfs): a crash leaves nothing behind;
 //   2. a file under tmp/ and link;
 //   3. a file under tmp/ and renameat2(RENAME_NOREPLACE).
 // With none of them there is no create-if-absent, and publish() refuses. (Opening the final name
