@@ -47,6 +47,11 @@ std::string_view Input::line() {
     return text.substr(0, end);
 }
 
+bool expands_little(ByteView body) {
+    constexpr std::uint64_t kMostRaw = 1U << 20;
+    return body.size() < 9 || load_le<std::uint64_t>(body.data() + 1) <= kMostRaw;
+}
+
 void expect_blames_input(const Error& error) {
     expect(error.kind() == ErrorKind::Corrupt || error.kind() == ErrorKind::Unsupported ||
                error.kind() == ErrorKind::InvalidInput,

@@ -43,6 +43,10 @@ private:
     ByteView rest_;
 };
 
+/// A compressed body (FORMAT.md) may expand 131,072-fold, as zstd does; one that says that it holds
+/// more than 1 MiB costs only time here.
+bool expands_little(ByteView body);
+
 /// Bytes that a parser refuses are damaged, not our bug.
 void expect_blames_input(const Error& error);
 

@@ -157,7 +157,6 @@ public:
     /// The same of bytes at hand; `signer`, if not null, becomes who signed them.
     Result<LogRecord> read_log_entry(SessionName, ByteView object, Signer* signer,
                                      std::stop_token) const;
-    /// The newest believable fates of a point, applied to it.
     struct ListedPoint {
         SessionName session;
         Result<Point> point;
@@ -166,6 +165,7 @@ public:
     Result<ListedPoint> load_listed(SessionName, std::stop_token) const;
     Result<std::vector<ListedPoint>> load_points(const std::vector<SessionName>&,
                                                  std::stop_token) const;
+    /// The newest believable fates of a point, applied to it.
     Result<void> apply_fates(std::vector<Point>&, std::vector<Problem>&, std::stop_token) const;
     Result<void> add_fate(const Point&, Fate, std::stop_token);
 

@@ -125,10 +125,15 @@ class Forgeries(unittest.TestCase):
     def owner_seed(self):
         return hkdf(self.repository.owners[0].seed, self.repository.id, transcript("perdure owner sign v1"))
 
-    def test_what_the_helper_seals_is_believed_when_the_owner_signs_it(self):
+    def expiry(self):
+        """Of the first point, as its owner would decide it."""
         fate = messages.Fate(kind=messages.Fate.EXPIRED, number=1)
         fate.point.writer, fate.point.number = 1, 1
         fate.point.digest = digest(self.read(f"points/{SESSION.path()}"))
+        return fate
+
+    def test_what_the_helper_seals_is_believed_when_the_owner_signs_it(self):
+        fate = self.expiry()
         name = f"fate/{SESSION.path()}/00000009"
         self.write(name, self.seal(name, FATE, fate.SerializeToString(), OWNER, seed=self.owner_seed(),
                                     epoch=len(self.repository.epochs)))
@@ -138,9 +143,7 @@ class Forgeries(unittest.TestCase):
             self.assertNotEqual(self.program.run("dump", "1-1").returncode, 0)
 
     def test_nobody_else_expires_a_point(self):
-        fate = messages.Fate(kind=messages.Fate.EXPIRED, number=1)
-        fate.point.writer, fate.point.number = 1, 1
-        fate.point.digest = digest(self.read(f"points/{SESSION.path()}"))
+        fate = self.expiry()
         name = f"fate/{SESSION.path()}/00000009"
         for role, signer in ((0, 0), (OWNER, 0), (WRITER, 1), (MAINTAINER, 1)):
             self.write(name, self.seal(name, FATE, fate.SerializeToString(), role, signer))
@@ -298,9 +301,7 @@ class Forgeries(unittest.TestCase):
 
     def test_objects_of_another_repository_are_refused(self):
         """Made with the right keys, all of them, but for another repository."""
-        fate = messages.Fate(kind=messages.Fate.EXPIRED, number=1)
-        fate.point.writer, fate.point.number = 1, 1
-        fate.point.digest = digest(self.read(f"points/{SESSION.path()}"))
+        fate = self.expiry()
         name = f"fate/{SESSION.path()}/00000009"
         self.write(name, self.seal(name, FATE, fate.SerializeToString(), OWNER, seed=self.owner_seed(),
                                    epoch=len(self.repository.epochs), repository=bytes(range(16))))
