@@ -104,6 +104,8 @@ bool has_password(const PasswordSource& source) {
            (source.read_environment && std::getenv(source.environment.c_str()) != nullptr);
 }
 
+bool can_ask() { return static_cast<bool>(Fd(::open("/dev/tty", O_RDWR | O_CLOEXEC))); }
+
 Result<Passphrase> read_password(const PasswordSource& source, const std::string& prompt,
                                  bool confirm) {
     if (!source.file.empty()) return from_file(source.file);

@@ -22,6 +22,8 @@ struct PasswordSource {
 Result<Passphrase> parse_password(std::string text, const std::string& from);
 /// Whether a password can be had without asking.
 bool has_password(const PasswordSource&);
+/// Whether there is a terminal to ask on.
+bool can_ask();
 /// Asks on the terminal if nothing else is given, twice with `confirm`. Denied if there is no
 /// terminal to ask on; InvalidInput for an empty one.
 Result<Passphrase> read_password(const PasswordSource&, const std::string& prompt, bool confirm);

@@ -120,16 +120,20 @@ std::string identity_path(const RepositoryId& repository) {
            "/writers/" + repository.hex() + ".key";
 }
 
-Result<std::optional<WriterIdentity>> load_identity(const Repository& repository) {
-    const std::string path = identity_path(repository.id());
-    auto identity = read_writer_key(path);
+Result<std::optional<WriterIdentity>> find_identity(const RepositoryId& repository) {
+    auto identity = read_writer_key(identity_path(repository));
     // A damaged one is as good as lost: it must not keep the owner from reading.
     if (!identity && is_lost(identity.error())) return std::optional<WriterIdentity>();
     if (!identity) return std::move(identity).error();
-    if (identity->repository != repository.id() ||
-        repository.epoch().revocation_of(identity->enrolment) != nullptr)
-        return std::optional<WriterIdentity>();
+    if (identity->repository != repository) return std::optional<WriterIdentity>();
     return std::optional(std::move(*identity));
+}
+
+Result<std::optional<WriterIdentity>> load_identity(const Repository& repository) {
+    auto identity = PERDURE_TRY(find_identity(repository.id()));
+    if (identity && repository.epoch().revocation_of(identity->enrolment) != nullptr)
+        identity.reset();
+    return identity;
 }
 
 Result<WriterIdentity> enrol_this_machine(Repository& repository, const std::string& host,

@@ -24,7 +24,9 @@ Result<void> write_writer_key(const std::string& path, const WriterIdentity&);
 /// This machine's identity for a repository: $XDG_CONFIG_HOME/perdure/writers/<repository>.key (or
 /// ~/.config, or PERDURE_CONFIG_DIR).
 std::string identity_path(const RepositoryId&);
-/// Nothing if there is none that is whole, enrolled and not revoked.
+/// Nothing if there is none that is whole. It may be revoked by now.
+Result<std::optional<WriterIdentity>> find_identity(const RepositoryId&);
+/// Nothing also if it was revoked.
 Result<std::optional<WriterIdentity>> load_identity(const Repository&);
 /// Enrols this machine and keeps its identity. Owner only.
 Result<WriterIdentity> enrol_this_machine(Repository&, const std::string& host, std::stop_token);

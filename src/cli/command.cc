@@ -14,6 +14,21 @@
 
 namespace perdure {
 
+namespace {
+
+/// This machine's identity in place of a password that is not given: scheduled backups hold no
+/// password. Someone at a terminal who only lists is asked, as the password shows more.
+Result<std::optional<WriterIdentity>> identity_for(Store& store, Need need,
+                                                   const PasswordSource& password,
+                                                   std::stop_token stop) {
+    const bool serves = need == Need::Writer || (need == Need::AnyKey && !can_ask());
+    if (!serves || has_password(password)) return std::optional<WriterIdentity>();
+    const StoredConfig stored = PERDURE_TRY(Repository::read_config(store, stop));
+    return find_identity(stored.config.repository);
+}
+
+}  // namespace
+
 std::stop_token Context::stop() const { return interrupt_token(); }
 
 Result<OpenedRepository> Context::open(Need need) const {
@@ -28,6 +43,9 @@ Result<OpenedRepository> Context::open(Need need) const {
     Credentials credentials;
     if (!options.writer_key.empty() && need != Need::Owner)
         credentials.writer = PERDURE_TRY(read_writer_key(options.writer_key));
+    else
+        credentials.writer =
+            PERDURE_TRY(identity_for(*opened.store, need, options.password, stop()));
     if (!credentials.writer) {
         // A location without a repository is said before a password is asked for.
         const auto config = opened.store->stat(names::config(), stop());

@@ -54,8 +54,9 @@ class Context {
 public:
     GlobalOptions options;
 
-    /// Opens store and repository with what the options give; asks for the password where the need
-    /// calls for it. For Need::Writer this machine is enrolled if it is not.
+    /// Opens store and repository with what the options give: a writer's key file, the password, or
+    /// without one this machine's identity where that will do; asks for the password else. For
+    /// Need::Writer this machine is enrolled if it is not.
     Result<OpenedRepository> open(Need) const;
     std::stop_token stop() const;
 

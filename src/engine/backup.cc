@@ -55,6 +55,10 @@ constexpr std::size_t kQueuedJobs = 8;
 constexpr std::size_t kQueuedPacks = 1;
 constexpr int kPageLevel = 3;
 constexpr int kBusyLevel = 3;
+// What later backups add is little each time and most of a repository in the end. Per worker;
+// measured: versions of a dump 11 %, releases of a source tree 16 % smaller for 0.02 s a MiB at
+// level 12, of which level 6 gets most for a third of the time (docs/RESULTS.md).
+constexpr PatientLevel kLaterLevels[] = {{64U << 20, kMaxLevel}, {256U << 20, 6}};
 
 class BackupRun {
 public:
@@ -218,10 +222,14 @@ Result<BackupResult> BackupRun::run(std::stop_token stop) {
     stream.seal.skip_incompressible = options_.compression.skip_incompressible;
     stream.seal.level = options_.compression.level;
     stream.verify_one_in = options_.verify_one_in;
-    stream.busy_level = options_.compression.adaptive ? kBusyLevel : options_.compression.level;
+    if (options_.compression.adaptive) {
+        stream.busy_level = kBusyLevel;
+        if (previous_) stream.patience = kLaterLevels;
+    }
     shared_ = std::make_unique<WorkerShared>(*chunker_, dedup_.leaf, *leaves_, reporter_);
     PackStream::Options pages = stream;
     pages.kind = PackKind::Metadata;
+    pages.patience = {};
     pages.seal.level = std::max(kPageLevel, stream.seal.level);
     pages.seal.compress = true;
     pages.verify_one_in = 1;

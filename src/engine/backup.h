@@ -23,7 +23,9 @@ struct Compression {
     bool enabled = true;
     bool skip_incompressible = true;
     int level = 1;
-    bool adaptive = true;  // raise the level while uploads are what is waited for
+    /// Raise the level where a smaller repository costs little: while uploads are what is waited
+    /// for, and for the first bytes that a later backup of the same source adds.
+    bool adaptive = true;
 };
 /// "auto", "off", "fast", "default", "max" or a level 1-12. InvalidInput otherwise.
 Result<Compression> parse_compression(std::string_view text);

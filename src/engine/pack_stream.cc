@@ -90,6 +90,15 @@ Result<void> PackStream::begin_block() {
     return {};
 }
 
+int PackStream::level() const {
+    int level = options_.seal.level;
+    if (uploader_.is_busy()) level = std::max(level, options_.busy_level);
+    const std::uint64_t begin = raw_bytes_ - block_.size();
+    for (const PatientLevel& step : options_.patience)
+        if (begin < step.until) return std::max(level, step.level);
+    return level;
+}
+
 Result<LeafPlace> PackStream::add(const LeafId& id, ByteView content) {
     if (block_.size() + content.size() > options_.block_size) PERDURE_TRY(end_block());
     if (block_.empty()) PERDURE_TRY(begin_block());
@@ -113,7 +122,7 @@ Result<LeafPlace> PackStream::add_alone(const LeafId& id, ByteView content) {
 Result<void> PackStream::end_block() {
     if (block_.empty()) return {};
     SealPolicy policy = options_.seal;
-    if (uploader_.is_busy()) policy.level = std::max(policy.level, options_.busy_level);
+    policy.level = level();
     policy.verify = options_.verify_one_in <= 1 || blocks_ % options_.verify_one_in == 0;
     const SealedBlock sealed =
         PERDURE_TRY(pack_->add(block_, block_leaves_, *sealer_, *hasher_, policy));

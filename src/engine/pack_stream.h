@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -54,6 +55,12 @@ private:
     std::jthread thread_;
 };
 
+/// The level of blocks that begin before `until` raw bytes.
+struct PatientLevel {
+    std::uint64_t until;
+    int level;
+};
+
 class PackStream {
 public:
     struct Options {
@@ -62,6 +69,8 @@ public:
         SealPolicy seal;
         int busy_level =
             1;  // while packs queue for the store: a smaller repository then costs no time
+        /// Levels for the first bytes of this stream, in rising order of `until`.
+        std::span<const PatientLevel> patience = {};
         std::uint32_t verify_one_in = 1;  // blocks opened again after sealing: 1 is all
     };
     PackStream(PackRegistry&, LeafIndex&, PackUploader&, const Options&);
@@ -82,6 +91,7 @@ public:
 
 private:
     Result<void> begin_block();
+    int level() const;
 
     PackRegistry& registry_;
     LeafIndex& leaves_;

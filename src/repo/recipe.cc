@@ -1,5 +1,7 @@
 #include "repo/recipe.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 
 namespace perdure {
@@ -25,12 +27,33 @@ std::uint64_t length_of(const Recipe& recipe) {
     return length;
 }
 
+namespace {
+constexpr std::uint32_t kEmpty = ~std::uint32_t{0};
+constexpr std::size_t kFirstSlots = 64;
+}  // namespace
+
+/// Where `pack` is, or where it belongs.
+std::size_t PackRegistry::State::slot_of(const BirthPack& pack) const {
+    const std::size_t mask = slots.size() - 1;
+    std::size_t at = BirthPackHash()(pack) & mask;
+    while (slots[at] != kEmpty && packs[slots[at]] != pack) at = (at + 1) & mask;
+    return at;
+}
+
+void PackRegistry::State::grow() {
+    slots.assign(std::max(kFirstSlots, slots.size() * 2), kEmpty);
+    for (std::uint32_t n = 0; n < packs.size(); ++n) slots[slot_of(packs[n])] = n;
+}
+
 PackNumber PackRegistry::number_of(const BirthPack& pack) {
     return state_.with([&](State& s) {
-        const auto [at, added] =
-            s.numbers.try_emplace(pack, static_cast<std::uint32_t>(s.packs.size()));
-        if (added) s.packs.push_back(pack);
-        return PackNumber{at->second};
+        if (2 * s.packs.size() >= s.slots.size()) s.grow();
+        std::uint32_t& slot = s.slots[s.slot_of(pack)];
+        if (slot == kEmpty) {
+            slot = static_cast<std::uint32_t>(s.packs.size());
+            s.packs.push_back(pack);
+        }
+        return PackNumber{slot};
     });
 }
 

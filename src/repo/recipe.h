@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <unordered_map>
+#include <deque>
 #include <vector>
 
 #include "base/guarded.h"
@@ -45,8 +45,13 @@ public:
 
 private:
     struct State {
-        std::vector<BirthPack> packs;
-        std::unordered_map<BirthPack, std::uint32_t, BirthPackHash> numbers;
+        std::deque<BirthPack> packs;  // by number
+        /// Numbers by hash, probed linearly, kEmpty between: at 10^6 packs a node for each would
+        /// take more memory than the packs themselves.
+        std::vector<std::uint32_t> slots;
+
+        std::size_t slot_of(const BirthPack&) const;
+        void grow();
     };
     Guarded<State> state_;
 };

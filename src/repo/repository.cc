@@ -131,21 +131,27 @@ Result<InitResult> Repository::initialize(Store& store, const InitOptions& optio
 
 // ------------------------------------------------------------------------------------ open
 
-Result<void> Repository::load_config(std::stop_token stop) {
-    auto object = store_.load(names::config(), ByteRange::all(), stop);
+Result<StoredConfig> Repository::read_config(Store& store, std::stop_token stop) {
+    auto object = store.load(names::config(), ByteRange::all(), stop);
     if (!object) {
         if (object.error().kind() != ErrorKind::NotFound) return std::move(object).error();
         return Error(ErrorKind::NoRepository,
-                     "there is no repository at " + store_.properties().description)
+                     "there is no repository at " + store.properties().description)
             .with_hint("check the location, or make one with `perdure init`");
     }
-    config_digest_ = digest_of(*object);
     const auto opened = PERDURE_TRY(
         open_record({{}, ObjectType::Config, names::config().text()}, *object, clear_only));
-    config_ = PERDURE_TRY(decode_config(opened.body).context("perdure"));
-    const RecordPlace place{config_.repository, ObjectType::Config, names::config().text()};
-    if (!verify_signature(place, opened, config_.owner_verify_key))
+    const Config config = PERDURE_TRY(decode_config(opened.body).context("perdure"));
+    const RecordPlace place{config.repository, ObjectType::Config, names::config().text()};
+    if (!verify_signature(place, opened, config.owner_verify_key))
         return Error(ErrorKind::Corrupt, "perdure: the config does not authenticate");
+    return StoredConfig{config, digest_of(*object)};
+}
+
+Result<void> Repository::load_config(std::stop_token stop) {
+    const StoredConfig stored = PERDURE_TRY(read_config(store_, stop));
+    config_ = stored.config;
+    config_digest_ = stored.digest;
     return {};
 }
 
@@ -260,7 +266,10 @@ Result<void> Repository::adopt_writer(const WriterIdentity& writer) {
         return Error(ErrorKind::Denied, "writer " + std::to_string(number(writer.enrolment)) +
                                             " was revoked" +
                                             (revoked->reason.empty() ? "" : ": " + revoked->reason))
-            .with_hint("ask for a new key file, made by `perdure key writer add`");
+            .with_hint(
+                "give the password, which enrols this machine anew, or ask for a new key file, "
+                "made "
+                "by `perdure key writer add`");
     for (const DomainKeys& keys : writer.domains) keyring_.add_domain(keys);
     const OpeningKey opening(writer.opening_secret);
     // An epoch seals the keys of its own generations only: those between come from the epochs

@@ -78,6 +78,11 @@ struct KeySlotState {
     std::string problem;          // else why not: "is missing"
 };
 
+struct StoredConfig {
+    Config config;
+    Digest digest;  // of the object
+};
+
 class Repository {
 public:
     /// Makes a repository in an empty store. The last object created is `perdure`: before it there
@@ -90,6 +95,8 @@ public:
     /// feature), Denied (pinned epoch or config differ).
     static Result<std::unique_ptr<Repository>> open(Store&, const Credentials&, Clock&, Random&,
                                                     std::stop_token);
+    /// The config alone, for which no key is needed. NoRepository, Corrupt.
+    static Result<StoredConfig> read_config(Store&, std::stop_token);
 
     Store& store() const { return store_; }
     Clock& clock() const { return clock_; }

@@ -28,7 +28,7 @@ class Repository(CliTest):
     def test_no_password_and_no_terminal(self):
         self.init()
         del self.env["PERDURE_PASSWORD"]
-        self.fails("list", code=1, says="next: use --password-file")
+        self.fails("check", code=1, says="next: use --password-file")
 
     def test_password_sources(self):
         self.init()

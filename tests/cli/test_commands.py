@@ -74,6 +74,30 @@ class Commands(CliTest):
     def objects(self):
         return sorted(p for p in self.repo.rglob("*") if p.is_file())
 
+    def test_an_enrolled_machine_backs_up_and_lists_without_a_password_and_reads_nothing(self):
+        tree = self.make_tree({"a": b"one"})
+        self.init()
+        del self.env["PERDURE_PASSWORD"]
+        made = self.run_program("backup", "--json", tree).one("summary")
+        (listed,) = self.run_program("list", "--json").of_type("point")
+        self.assertEqual(listed["id"], made["point"])
+        for reading in (["ls", "latest"], ["restore", "latest", "--target", self.dir / "out"], ["check"]):
+            refused = self.run_program(*reading, code=1)
+            self.assertIn("no password given", refused.err)
+        # Elsewhere there is no such key, and nobody to ask.
+        self.run_program("backup", tree, code=1, env={"PERDURE_CONFIG_DIR": str(self.dir / "other")})
+
+    def test_a_revoked_machine_is_enrolled_anew_by_the_password_alone(self):
+        tree = self.make_tree({"a": b"one"})
+        self.init()
+        self.run_program("key", "writer", "revoke", "1")
+        password = self.env.pop("PERDURE_PASSWORD")
+        refused = self.run_program("backup", tree, code=1)
+        self.assertIn("revoked", refused.err)
+        self.assertIn("give the password", refused.err)
+        self.run_program("backup", tree, env={"PERDURE_PASSWORD": password})
+        self.run_program("backup", tree)
+
     def test_dry_run_makes_no_point(self):
         self.init()
         before = self.objects()

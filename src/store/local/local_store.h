@@ -23,7 +23,7 @@
 namespace perdure {
 
 struct LocalOptions {
-    std::uint64_t reserve_bytes = 8u << 20;  // 0: none
+    std::uint64_t reserve_bytes = 4u << 20;  // 16 small objects; 0: none
     Random* random = &system_random();       // for names of drafts and the reserve's content
 };
 

@@ -84,8 +84,8 @@ TEST_F(LocalStoreTest, ReserveIsMadeOfRealBlocks) {
     store();
     struct stat st {};
     ASSERT_EQ(::stat(path("reserve").c_str(), &st), 0);
-    EXPECT_EQ(st.st_size, 8 << 20);
-    EXPECT_GE(st.st_blocks * 512, 8 << 20);
+    EXPECT_EQ(st.st_size, 4 << 20);
+    EXPECT_GE(st.st_blocks * 512, 4 << 20);
 }
 
 TEST_F(LocalStoreTest, LargeObjectsHaveTheirReserveMadeAgainFirst) {
