@@ -123,7 +123,9 @@ void print_summary(Context& context, const BackupResult& result, bool dry_run) {
                human_bytes(s.bytes_read), human_bytes(s.bytes_new), human_bytes(s.bytes_stored));
     if (!id.empty())
         fmt::print("point {}: {}{} in {}\n", id, to_string(result.outcome),
-                   result.issues.empty() ? "" : fmt::format(" ({} issues)", result.issues.size()),
+                   result.issues.empty()
+                       ? ""
+                       : fmt::format(" ({})", counted(result.issues.size(), "issue")),
                    human_duration(result.seconds));
 }
 

@@ -25,11 +25,9 @@ std::string issue_text(std::uint8_t kind) {
     return std::string(to_string(static_cast<IssueKind>(kind)));
 }
 
-/// A recorded issue's path is relative to its root, or absolute where the root itself could not be
-/// opened.
-std::string issue_path(const PointBody& body, const RecordedIssue& issue) {
-    if (issue.path.starts_with('/') || issue.root >= body.roots.size()) return issue.path;
-    return absolute_path(body.roots[issue.root], issue.path);
+std::string path_of(const PointBody& body, const RecordedIssue& issue) {
+    return issue_path(issue.root < body.roots.size() ? body.roots[issue.root].name : "",
+                      issue.path);
 }
 
 void show_json(const PointReader& reader) {
@@ -52,7 +50,7 @@ void show_json(const PointReader& reader) {
     fields["issue_list"] = nlohmann::json::array();
     for (const RecordedIssue& issue : body.issues) {
         nlohmann::json one{{"kind", issue_text(issue.kind)}, {"text", issue.text}};
-        put_bytes(one, "path", issue_path(body, issue));
+        put_bytes(one, "path", path_of(body, issue));
         fields["issue_list"].push_back(std::move(one));
     }
     print_json("point", std::move(fields));
@@ -85,7 +83,7 @@ void show_text(const PointReader& reader) {
                      human_duration(static_cast<double>(h.finished_ns - h.started_ns) / 1e9)));
     line("outcome", h.outcome == PointOutcome::Success
                         ? "success"
-                        : fmt::format("partial ({} issues)", h.issues));
+                        : fmt::format("partial ({})", counted(h.issues, "issue")));
     std::string tags;
     for (const std::string& tag : point.tags) tags += (tags.empty() ? "" : ", ") + printable(tag);
     line("tags", tags.empty() ? "none" : tags);
@@ -105,9 +103,9 @@ void show_text(const PointReader& reader) {
                    human_bytes(root.statistics.bytes), consistency_text(root.consistency));
     }
     if (body.issues.empty()) return;
-    fmt::print("\n{} issues\n", h.issues);
+    fmt::print("\n{}\n", counted(h.issues, "issue"));
     for (const RecordedIssue& issue : body.issues)
-        fmt::print("  {}: {} ({})\n", printable(issue_path(body, issue)), printable(issue.text),
+        fmt::print("  {}: {} ({})\n", printable(path_of(body, issue)), printable(issue.text),
                    issue_text(issue.kind));
     if (h.issues > body.issues.size()) fmt::print("  and {} more\n", h.issues - body.issues.size());
 }

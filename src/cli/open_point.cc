@@ -28,9 +28,23 @@ Result<std::unique_ptr<PointReader>> open_reader(const Context& context,
     return PointReader::open(*opened.repository, point, kCacheABlock, context.stop());
 }
 
+namespace {
+
+std::string joined(std::string_view root, std::string_view inside) {
+    std::string path(root);
+    if (inside.empty()) return path;
+    if (!path.ends_with('/')) path += '/';
+    return path.append(inside);
+}
+
+}  // namespace
+
 std::string absolute_path(const Root& root, std::string_view inside) {
-    if (inside.empty()) return root.name;
-    return root.name + (root.name.ends_with('/') ? "" : "/") + std::string(inside);
+    return joined(root.name, inside);
+}
+
+std::string issue_path(std::string_view root, std::string_view path) {
+    return path.starts_with('/') ? std::string(path) : joined(root, path);
 }
 
 }  // namespace perdure

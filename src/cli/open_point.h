@@ -25,5 +25,7 @@ Result<std::unique_ptr<PointReader>> open_reader(const Context&, const OpenedRep
 
 /// "/root/inside" of a root's name and a path in it.
 std::string absolute_path(const Root&, std::string_view inside);
+/// Where an issue is, whose path lies within its root, or is absolute where that could not be read.
+std::string issue_path(std::string_view root, std::string_view path);
 
 }  // namespace perdure

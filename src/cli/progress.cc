@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "cli/interrupt.h"
 #include "cli/json.h"
+#include "cli/open_point.h"
 #include "cli/say.h"
 #include "cli/text.h"
 
@@ -35,10 +36,11 @@ void ProgressReporter::finish() {
     line_open_ = false;
 }
 
-void ProgressReporter::issue(const Issue& issue) {
+void ProgressReporter::issue(std::string_view root, const Issue& issue) {
+    const std::string path = issue_path(root, issue.path);
     if (context_.options.json) {
-        nlohmann::json fields{{"kind", static_cast<int>(issue.kind)}, {"text", issue.text}};
-        put_bytes(fields, "path", issue.path);
+        nlohmann::json fields{{"kind", to_string(issue.kind)}, {"text", issue.text}};
+        put_bytes(fields, "path", path);
         print_json("issue", std::move(fields));
         return;
     }
@@ -48,8 +50,7 @@ void ProgressReporter::issue(const Issue& issue) {
             say("perdure: more issues; all are listed by `perdure show`\n");
         return;
     }
-    say("{}perdure: {}: {}\n", line_open_ ? "\r\033[K" : "",
-        printable(issue.path.empty() ? "." : issue.path), issue.text);
+    say("{}perdure: {}: {}\n", line_open_ ? "\r\033[K" : "", printable(path), issue.text);
 }
 
 void ProgressReporter::note(std::string_view text) { print_note(context_, text); }
@@ -69,7 +70,7 @@ void ProgressReporter::print(bool live) {
     const std::string line =
         fmt::format("{} {}: {} files, {}, {}/s{}{}", verb_, human_duration(seconds),
                     progress.files.load(), human_bytes(bytes), human_bytes(rate), eta,
-                    progress.issues > 0 ? fmt::format(", {} issues", progress.issues.load()) : "");
+                    progress.issues > 0 ? ", " + counted(progress.issues.load(), "issue") : "");
     if (live)
         say("\r\033[K{}", line);
     else

@@ -14,7 +14,7 @@ public:
     ProgressReporter(const Context&, const char* verb);
     ~ProgressReporter() override;
 
-    void issue(const Issue&) override;
+    void issue(std::string_view root, const Issue&) override;
     void note(std::string_view) override;
     /// Ends the live line. Called before the summary is printed.
     void finish();

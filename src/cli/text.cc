@@ -23,6 +23,10 @@ std::string human_duration(double seconds) {
     return fmt::format("{}h{:02}m{:02}s", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
+std::string counted(std::uint64_t count, std::string_view what) {
+    return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
 std::string local_time(std::int64_t nanoseconds) {
     const std::time_t seconds = nanoseconds / 1'000'000'000;
     std::tm parts{};

@@ -395,6 +395,9 @@ Result<bool> BackupRun::take_unchanged(const WalkedEntry& walked, TreeCursor* pr
     if (!previous_entry_ || previous_entry_->entry.path != now.path) return false;
     TreeEntry& old = *previous_entry_;
     if (!is_unchanged(old.entry, now, previous_->started_ns)) return false;
+    if (!previous_->incomplete.empty() &&
+        previous_->incomplete.contains({roots_[root_number_].name, now.path}))
+        return false;
     auto kept = previous->keep(std::move(old));
     if (!kept || !carries(*kept)) return false;
     // An id may have got another name although the file has not changed.
@@ -540,7 +543,7 @@ Result<void> BackupRun::into_tree(BackupItem& item, TreeWriter& tree) {
 
 void BackupRun::note_issue(Issue issue) {
     ++reporter_.progress.issues;
-    reporter_.issue(issue);
+    reporter_.issue(roots_[root_number_].name, issue);
     constexpr std::size_t kMostRecorded =
         10000;  // the count is exact; the point lists the first ones
     if (body_.issues.size() < kMostRecorded)
@@ -654,10 +657,8 @@ Result<void> BackupRun::commit(std::stop_token stop) {
     header.session = done.session;
     result_.point = Point{header, done.point, false, false, header.tags};
     result_.outcome = issues_.empty() ? Outcome::Success : Outcome::Partial;
-    std::vector<PreviousRoot> roots;
-    for (const Root& root : body_.roots) roots.push_back({root.name, root.page});
     if (header.kind == EndKind::Files)
-        tree_cache_->finish({done.session, done.point}, started_ns_, roots);
+        tree_cache_->finish({done.session, done.point}, started_ns_, body_);
     return {};
 }
 

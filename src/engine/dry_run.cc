@@ -23,10 +23,10 @@ public:
         result_.used_previous = previous_.has_value();
     }
 
-    void note(const Issue& issue) {
+    void note(std::string_view root, const Issue& issue) {
         ++reporter_.progress.issues;
         ++result_.statistics.failed;
-        reporter_.issue(issue);
+        reporter_.issue(root, issue);
         result_.issues.push_back(issue);
     }
 
@@ -36,7 +36,7 @@ public:
         while (auto event = walk->next()) {
             if (stop.stop_requested()) return Error(ErrorKind::Cancelled, "interrupted");
             if (const auto* issue = std::get_if<Issue>(&*event))
-                note(*issue);
+                note(root.name, *issue);
             else if (std::holds_alternative<Excluded>(*event))
                 ++result_.statistics.excluded;
             else
@@ -100,7 +100,7 @@ Result<BackupResult> dry_run_backup(const Repository& repository,
                                     Reporter& reporter, std::stop_token stop) {
     const std::uint64_t begun = repository.clock().monotonic_nanoseconds();
     DryRun run(options, reporter);
-    for (const Issue& issue : options.issues) run.note(issue);
+    for (const Issue& issue : options.issues) run.note("", issue);
     if (writer) run.find_previous(repository, *writer, cache, roots, stop);
     for (BackupRoot& root : roots) PERDURE_TRY(run.root(root, stop));
     BackupResult result = run.finish();

@@ -6,6 +6,7 @@
 
 #include "base/try.h"
 #include "codec/byte_io.h"
+#include "source/issue.h"
 
 namespace perdure {
 
@@ -25,6 +26,7 @@ struct Summary {
     SessionDigest point;
     std::int64_t started_ns = 0;
     std::vector<PreviousRoot> roots;
+    PathsByRoot incomplete;
 };
 
 Buffer encode_summary(const Summary& s) {
@@ -39,6 +41,11 @@ Buffer encode_summary(const Summary& s) {
     for (const PreviousRoot& root : s.roots) {
         w.sized_bytes(as_bytes(root.name));
         w.sized_bytes(encode_address(root.page));
+    }
+    w.varint(s.incomplete.size());
+    for (const auto& [root, path] : s.incomplete) {
+        w.sized_bytes(as_bytes(root));
+        w.sized_bytes(as_bytes(path));
     }
     return w.take();
 }
@@ -63,8 +70,18 @@ std::optional<Summary> load_summary(const LocalCache& cache, const std::string& 
         if (!page) return std::nullopt;
         s.roots.push_back({std::move(root), *page});
     }
+    for (std::uint64_t left = r.varint(); left > 0 && r.ok(); --left) {
+        std::string root(as_text(r.sized_bytes()));
+        s.incomplete.emplace(std::move(root), as_text(r.sized_bytes()));
+    }
     if (!r.done()) return std::nullopt;
     return s;
+}
+
+std::vector<PreviousRoot> roots_of(const PointBody& body) {
+    std::vector<PreviousRoot> roots;
+    for (const Root& root : body.roots) roots.push_back({root.name, root.page});
+    return roots;
 }
 
 /// Pages by address from the parts. Parts are read in the order of the walk, so a few in memory are
@@ -158,7 +175,8 @@ std::optional<PreviousTree> from_repository(const Repository& repository, const 
         PreviousTree tree;
         tree.point = {*session, point->digest};
         tree.started_ns = point->header.started_ns;
-        for (const Root& root : body->roots) tree.roots.push_back({root.name, root.page});
+        tree.roots = roots_of(*body);
+        tree.incomplete = incomplete_paths(*body);
         tree.load = [reading, stop](PageAddress page) {
             return reading->reader.read(page.pack, page.slot, stop);
         };
@@ -226,20 +244,18 @@ void TreeCacheWriter::end_part() {
 }
 
 void TreeCacheWriter::finish(const SessionDigest& point, std::int64_t started_ns,
-                             const std::vector<PreviousRoot>& roots) {
+                             const PointBody& body) {
     const auto old = load_summary(cache_, prefix_);
     if (old && is_same_tree(old->point)) {
-        Summary same = *old;
-        same.point = point;
-        same.started_ns = started_ns;
-        same.roots = roots;
-        cache_.save(prefix_, encode_summary(same));
+        cache_.save(prefix_, encode_summary({old->session, old->parts, point, started_ns,
+                                             roots_of(body), incomplete_paths(body)}));
         return;
     }
     write_kept();
     end_part();
     if (!complete_) return;
-    cache_.save(prefix_, encode_summary({session_, parts_, point, started_ns, roots}));
+    cache_.save(prefix_, encode_summary({session_, parts_, point, started_ns, roots_of(body),
+                                         incomplete_paths(body)}));
     if (!old || old->session == session_) return;
     for (std::uint64_t p = 0; p < old->parts; ++p)
         cache_.remove(part_name(prefix_, old->session, p));
@@ -254,7 +270,8 @@ std::optional<PreviousTree> of_generation(const Repository& repository, const Lo
     if (auto summary = load_summary(cache, prefix)) {
         const auto point = repository.load_point(summary->point.session, stop);
         if (point && point->digest == summary->point.digest && is_point(point->header.kind)) {
-            PreviousTree tree{summary->point, summary->started_ns, summary->roots, {}, true};
+            PreviousTree tree{
+                summary->point, summary->started_ns, summary->roots, summary->incomplete, {}, true};
             auto pages =
                 std::make_shared<CachedPages>(cache, std::move(*summary), registry, prefix);
             if (pages->index()) {
@@ -267,6 +284,15 @@ std::optional<PreviousTree> of_generation(const Repository& repository, const Lo
 }
 
 }  // namespace
+
+PathsByRoot incomplete_paths(const PointBody& body) {
+    PathsByRoot paths;
+    for (const RecordedIssue& issue : body.issues)
+        if (issue.kind == static_cast<std::uint8_t>(IssueKind::MetadataLost) &&
+            issue.root < body.roots.size())
+            paths.emplace(body.roots[issue.root].name, issue.path);
+    return paths;
+}
 
 SourceKey source_key_of(const DedupKeys& keys, std::string_view host,
                         const std::vector<std::string>& roots) {

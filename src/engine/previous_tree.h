@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,12 +21,16 @@ struct PreviousRoot {
     BirthAddress page;
 };
 
+/// By root and path within it.
+using PathsByRoot = std::set<std::pair<std::string, std::string>>;
+
 struct PreviousTree {
     SessionDigest point;
     std::int64_t started_ns = 0;
     std::vector<PreviousRoot> roots;
-    LoadPage load;        // keeps what it needs alive
-    bool cached = false;  // from the local cache, where all of its pages are
+    PathsByRoot incomplete;  // stored without all of their metadata
+    LoadPage load;           // keeps what it needs alive
+    bool cached = false;     // from the local cache, where all of its pages are
 
     const PreviousRoot* root(std::string_view name) const;
 };
@@ -42,8 +47,7 @@ public:
     void add(const BirthAddress&, ByteView page);
     /// A page that the previous tree has too.
     void keep(const BirthAddress&);
-    void finish(const SessionDigest& point, std::int64_t started_ns,
-                const std::vector<PreviousRoot>& roots);
+    void finish(const SessionDigest& point, std::int64_t started_ns, const PointBody& body);
 
 private:
     void write(const BirthAddress&, ByteView page);
@@ -61,6 +65,10 @@ private:
     Buffer part_;
     std::uint64_t parts_ = 0;
 };
+
+/// What a point stored without all of its metadata, as its issues say: to be captured again even if
+/// it has not changed, or the next point would call itself complete.
+PathsByRoot incomplete_paths(const PointBody&);
 
 /// Groups the points of one source: a keyed hash of host and root names.
 SourceKey source_key_of(const DedupKeys&, std::string_view host,

@@ -23,8 +23,8 @@ class Reporter {
 public:
     virtual ~Reporter() = default;
     Progress progress;
-    /// One call an issue, from the run's main thread.
-    virtual void issue(const Issue&) {}
+    /// One call an issue, from the run's main thread. Its path is within `root`, or absolute.
+    virtual void issue([[maybe_unused]] std::string_view root, const Issue&) {}
     /// A remark on the run as a whole: "no cache: …".
     virtual void note(std::string_view) {}
 };

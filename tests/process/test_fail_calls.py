@@ -9,6 +9,7 @@ Once: the n-th call of each thread fails. For good: it and all after it. The lon
 import os
 import re
 import shutil
+import time
 
 from commit_trace import Checker, TRACED
 from process_harness import LONG, ProcessTest, content_of, count, main, needs
@@ -169,6 +170,19 @@ class FailingCalls(ProcessTest):
                 if result:
                     self.after_backup(result)
         self.as_kept()
+
+    def test_what_was_stored_without_its_attributes_is_captured_again_though_unchanged(self):
+        marked = self.tree / "d1/f1"
+        os.setxattr(marked, "user.mark", b"kept")
+        self.now = everything(self.tree)
+        time.sleep(0.05)  # too old to be read again for its times
+        for command in (["backup"], ["backup", "--no-cache"]):
+            with self.subTest(command=command):
+                result, _ = self.traced("getxattr,lgetxattr,fgetxattr", "error=EIO", *command, "--force", self.tree)
+                self.assertEqual(result.code, 3, result.err)
+                self.assertIn(f"{marked}: reading", result.err)
+                self.assertEqual(self.backup(*command[1:], self.tree)["outcome"], "success")
+                self.assertEqual(different(self.everything_in("latest"), self.now), [])
 
     def everything_in(self, point):
         target = self.dir / "restored"
