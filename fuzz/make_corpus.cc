@@ -142,10 +142,11 @@ private:
                 hints.back().fingerprints.push_back(leaf.id.fingerprint());
         }
         corpus_.put("hints", name, encode_hints(hints));
-        CachedLeaves cached;
-        cached.below = SessionNumber{2};
-        cached.parts.push_back({session.session, encode_index(*index), encode_hints(hints)});
-        corpus_.put("cached_leaves", name, encode_cached_leaves(cached));
+        corpus_.put("cached_leaves", name,
+                    encode_cached_leaves({encode_index(*index), encode_hints(hints)}));
+        corpus_.put(
+            "cached_sessions", name,
+            encode_cached_sessions({SessionNumber{9}, {session.session, SessionNumber{8}}}));
     }
 
     void body(const Point& point, const std::string& name) {
@@ -508,7 +509,7 @@ void write_cache(const Corpus& corpus) {
     PackRegistry packs;
     TreeCacheWriter writer(cache, SourceKey(), birth_pack().session, packs, nullptr);
     writer.add(page, as_bytes("a page"));
-    writer.finish(some_session(), 1, {{"/r", page}});
+    writer.finish(some_session(), 1, body_of(page));
     const std::string name = "tree-" + SourceKey().hex();
     corpus.put("tree_cache", "summary", with_byte(0, *cache.load(name)));
     const std::string part = name + "-" + short_text(birth_pack().session) + "-0";

@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <memory>
 
+#include "source/issue.h"
+
 namespace perdure::fuzz {
 
 namespace {
@@ -67,6 +69,15 @@ const RepositoryId& repository_id() {
 const Key256& key() {
     static const Key256 key = Key256::copy_of(as_bytes("a key of thirty-two bytes in all"));
     return key;
+}
+
+PointBody body_of(const BirthAddress& page) {
+    PointBody body;
+    body.roots.emplace_back();
+    body.roots.back().name = "/r";
+    body.roots.back().page = page;
+    body.issues.push_back({static_cast<std::uint8_t>(IssueKind::MetadataLost), 0, "f", "lost"});
+    return body;
 }
 
 const BirthPack& birth_pack() {

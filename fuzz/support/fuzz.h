@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "base/secret.h"
 #include "repo/ids.h"
+#include "repo/point.h"
 #include "repo/recipe.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
@@ -65,6 +66,8 @@ void expect_round_trip(ByteView bytes, Decode&& decode, Encode&& encode) {
 const RepositoryId& repository_id();
 const Key256& key();
 const BirthPack& birth_pack();
+/// Of one root, "/r", with a file that was stored without its metadata.
+PointBody body_of(const BirthAddress& page);
 
 /// One for many executions; a fresh one when it has grown large.
 PackRegistry& registry();

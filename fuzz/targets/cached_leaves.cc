@@ -1,4 +1,4 @@
-// The cached indexes and hints of a writer's own sessions.
+// The cached index and hints of one of a writer's own sessions.
 #include "repo/index.h"
 #include "repo/session_cache.h"
 #include "support/fuzz.h"

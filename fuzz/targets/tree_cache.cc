@@ -41,7 +41,7 @@ public:
         TreeCacheWriter writer(cache_, source, point.session, packs, nullptr);
         const BirthAddress page{fuzz::birth_pack(), 1};
         writer.add(page, as_bytes("a page"));
-        writer.finish({point.session, point.point}, 1, {{"/r", page}});
+        writer.finish({point.session, point.point}, 1, fuzz::body_of(page));
         summary_ = "tree-" + source.hex();
         part_ = summary_ + "-" + short_text(point.session) + "-0";
         summary_bytes_ = *cache_.load(summary_);

@@ -12,6 +12,7 @@
 #include "engine/pack_stream.h"
 #include "engine/previous_tree.h"
 #include "engine/unchanged.h"
+#include "repo/own_leaves.h"
 #include "repo/pack_catalog.h"
 #include "repo/session.h"
 #include "repo/tree.h"
@@ -168,11 +169,9 @@ Result<void> BackupRun::prepare(std::stop_token stop) {
     chunker_ = std::make_unique<Chunker>(
         ChunkerProfile{repository_.config().chunker_average_log2},
         ChunkerTables::from_bytes(dedup_.chunker_tables.reveal(), dedup_.chunker_confirm.reveal()));
-    LeafIndex::Limits limits;
-    limits.fingerprint_mask = options_.fingerprint_mask;
     leaves_ = std::make_unique<LeafIndex>(
         registry_, [this](const PackTable& table) { return load_manifest(repository_, table, {}); },
-        limits);
+        options_.leaf_limits);
     PERDURE_TRY(open_session(stop));
     previous_ = find_previous_tree(repository_, cache_, options_.host, names, identity_.enrolment,
                                    registry_, stop);
@@ -394,7 +393,12 @@ Result<bool> BackupRun::take_unchanged(const WalkedEntry& walked, TreeCursor* pr
     }
     if (!previous_entry_ || previous_entry_->entry.path != now.path) return false;
     TreeEntry& old = *previous_entry_;
-    if (!is_unchanged(old.entry, now, previous_->started_ns)) return false;
+    if (!is_unchanged(old.entry, now, previous_->started_ns)) {
+        const bool expects = !leaves_loaded_ || leaves_->is_sparse();
+        if (expects && old.entry.type == EntryType::File && previous->complete(old))
+            item.before = std::move(old.recipe);
+        return false;
+    }
     if (!previous_->incomplete.empty() &&
         previous_->incomplete.contains({roots_[root_number_].name, now.path}))
         return false;
@@ -461,7 +465,7 @@ Result<void> BackupRun::end_batch(TreeWriter& tree, std::stop_token stop) {
         count += static_cast<std::uint32_t>(segments);
     }
     if ((small || count > 0) && !leaves_loaded_) {
-        PERDURE_TRY(load_leaf_index(repository_, cache_, *session_, *leaves_, stop));
+        load_leaf_index(repository_, cache_, *session_, *leaves_, stop);
         leaves_loaded_ = true;
     }
     batch_->open_jobs = count + (small ? 1 : 0);
@@ -561,7 +565,7 @@ Result<PageAddress> BackupRun::store_page(ByteView raw) {
     }
     const LeafId id = *LeafId::from_bytes(digest.view());
     if (!leaves_loaded_) {
-        PERDURE_TRY(load_leaf_index(repository_, cache_, *session_, *leaves_, {}));
+        load_leaf_index(repository_, cache_, *session_, *leaves_, {});
         leaves_loaded_ = true;
     }
     auto place = leaves_->find(id);

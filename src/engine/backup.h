@@ -13,6 +13,7 @@
 
 #include "base/outcome.h"
 #include "engine/reporter.h"
+#include "repo/leaf_index.h"
 #include "repo/local_cache.h"
 #include "repo/repository.h"
 #include "source/file_source.h"
@@ -44,7 +45,7 @@ struct BackupOptions {
     Compression compression;
     std::uint32_t verify_one_in = 1;
     unsigned workers = 2;
-    std::uint64_t fingerprint_mask = ~std::uint64_t{0};
+    LeafIndex::Limits leaf_limits;  // tests cut fingerprints short, and memory
     std::uint64_t checkpoint_seconds = 3600;
     std::uint64_t checkpoint_bytes = 64ULL << 30;
     std::vector<Issue> issues;  // known before the run: a listed path that is missing

@@ -88,6 +88,7 @@ Result<void> FileWorker::capture(FileSource& source, BackupItem& item,
         Recipe& recipe = item.tree.recipe;
         std::uint64_t at = 0;
         const std::uint64_t size = file->size();
+        expect_neighbours(item.before, 0, size);
         const auto extents = extents_of(*file, size);
         for (std::size_t i = 0; i <= extents.size(); ++i) {
             const bool tail = i == extents.size();
@@ -147,6 +148,7 @@ Result<void> FileWorker::run_segment(BackupBatch& batch, BackupItem& item, std::
     auto file = std::move(std::get<std::unique_ptr<OpenFile>>(result));
     if (walked.entry.mtime_ns != item.walked.entry.mtime_ns || walked.entry.size != size) return {};
     const std::uint64_t end = std::min(size, start + kSegmentSize);
+    expect_neighbours(item.before, start, end - start);
     Recipe recipe;
     std::uint64_t at = start;
     for (const DataExtent& extent : extents_of(*file, size)) {
@@ -203,6 +205,20 @@ Result<FileWorker::ReadOutcome> FileWorker::read_stretch(OpenFile& file, std::ui
         held -= start;
     }
     return outcome;
+}
+
+/// What lay there before comes again, but for what has changed.
+void FileWorker::expect_neighbours(const Recipe& before, std::uint64_t offset,
+                                   std::uint64_t length) {
+    std::uint64_t at = 0;
+    PackNumber last = kHolePack;
+    for (const Run& run : before) {
+        const bool overlaps = at < offset + length && at + run.length > offset;
+        at += run.length;
+        if (!overlaps || run.pack == last || run.is_hole()) continue;
+        last = run.pack;
+        shared_.leaves.expect(run.pack);
+    }
 }
 
 Result<void> FileWorker::store_leaf(ByteView content, Recipe& recipe) {

@@ -25,6 +25,7 @@ struct BackupItem {
     WalkedEntry walked;             // until captured
     std::uint64_t device = 0;       // as the walk saw it
     bool needs_capture = false;
+    Recipe before;  // of a changed file, where not every stored leaf is in memory
     State state = State::Captured;
     std::vector<Issue> issues;
     std::vector<Recipe> segments;  // of a large file, joined in order
@@ -97,6 +98,7 @@ private:
     };
     Result<ReadOutcome> read_stretch(OpenFile&, std::uint64_t offset, std::uint64_t length, Recipe&,
                                      std::stop_token);
+    void expect_neighbours(const Recipe& before, std::uint64_t offset, std::uint64_t length);
     Result<void> store_leaf(ByteView content, Recipe&);
 
     WorkerShared& shared_;

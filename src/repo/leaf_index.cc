@@ -7,9 +7,6 @@ namespace perdure {
 namespace {
 
 constexpr std::size_t kFirstSize = 256;
-// More equal fingerprints than this are chance that does not happen with 64 bits, or a test: a hint
-// left out costs space only.
-constexpr int kMostEqual = 16;
 
 std::size_t home_of(std::uint64_t fingerprint, std::size_t size) {
     return static_cast<std::size_t>(fingerprint * 0x9e3779b97f4a7c15 >> 20) & (size - 1);
@@ -17,35 +14,73 @@ std::size_t home_of(std::uint64_t fingerprint, std::size_t size) {
 
 }  // namespace
 
+// ------------------------------------------------------------------------------------ tables
+
+void LeafIndex::Table::insert(const Slot& slot) {
+    const auto place = [](std::vector<Slot>& in, const Slot& wanted) {
+        int equal = 0;
+        std::size_t at = home_of(wanted.fingerprint, in.size());
+        for (; in[at].fingerprint != 0; at = (at + 1) & (in.size() - 1))
+            if (in[at].fingerprint == wanted.fingerprint && ++equal == kMostEqual) return false;
+        in[at] = wanted;
+        return true;
+    };
+    if (slots.empty()) slots.resize(kFirstSize);
+    if (used * 4 >= slots.size() * 3) {
+        std::vector<Slot> larger(slots.size() * 2);
+        for (const Slot& old : slots)
+            if (old.fingerprint != 0) place(larger, old);
+        slots = std::move(larger);
+    }
+    if (place(slots, slot)) ++used;
+}
+
+void LeafIndex::Table::find(std::uint64_t fingerprint, Equal& equal) const {
+    if (slots.empty()) return;
+    for (std::size_t at = home_of(fingerprint, slots.size()); slots[at].fingerprint != 0;
+         at = (at + 1) & (slots.size() - 1)) {
+        if (slots[at].fingerprint != fingerprint) continue;
+        if (equal.count == kMostEqual) return;
+        equal.slots[static_cast<std::size_t>(equal.count++)] = slots[at];
+    }
+}
+
+void LeafIndex::insert(Stripes& stripes, const Slot& slot) {
+    stripes[slot.fingerprint % kStripes].with([&](Table& table) { table.insert(slot); });
+}
+
+void LeafIndex::insert_near(std::span<const Slot> slots) {
+    near_.with([&](Near& near) {
+        if (near.young.used + slots.size() > limits_.near_leaves && near.young.used > 0) {
+            near.old = std::move(near.young);
+            near.young = {};
+            ++near.generation;
+        }
+        for (const Slot& slot : slots) near.young.insert(slot);
+    });
+}
+
+/// Whole packs are exact or sparse. False, and sparse from then on, when the budget is spent.
+bool LeafIndex::take_exact(std::size_t leaves) {
+    std::size_t left = exact_left_;
+    while (left >= leaves)
+        if (exact_left_.compare_exchange_weak(left, left - leaves)) return true;
+    sparse_ = true;
+    return false;
+}
+
 LeafIndex::LeafIndex(PackRegistry& registry, ManifestLoader loader, Limits limits)
-    : registry_(registry), loader_(std::move(loader)), limits_(limits) {}
+    : registry_(registry),
+      loader_(std::move(loader)),
+      limits_(limits),
+      exact_left_(limits.exact_leaves) {}
 
 std::uint64_t LeafIndex::fingerprint_of(const LeafId& id) const {
     const std::uint64_t fingerprint = id.fingerprint() & limits_.fingerprint_mask;
     return fingerprint == 0 ? 1 : fingerprint;
 }
 
-void LeafIndex::insert(std::uint64_t fingerprint, PackNumber pack, std::uint32_t leaf) {
-    stripes_[fingerprint % kStripes].with([&](Stripe& stripe) {
-        const auto place = [](std::vector<Slot>& slots, const Slot& slot) {
-            int equal = 0;
-            std::size_t at = home_of(slot.fingerprint, slots.size());
-            for (; slots[at].fingerprint != 0; at = (at + 1) & (slots.size() - 1))
-                if (slots[at].fingerprint == slot.fingerprint && ++equal == kMostEqual)
-                    return false;
-            slots[at] = slot;
-            return true;
-        };
-        if (stripe.slots.empty()) stripe.slots.resize(kFirstSize);
-        if (stripe.used * 4 >= stripe.slots.size() * 3) {
-            std::vector<Slot> larger(stripe.slots.size() * 2);
-            for (const Slot& slot : stripe.slots)
-                if (slot.fingerprint != 0) place(larger, slot);
-            stripe.slots = std::move(larger);
-        }
-        if (place(stripe.slots, {fingerprint, number(pack), leaf})) ++stripe.used;
-    });
-}
+// ------------------------------------------------------------------------------------ packs
 
 LeafIndex::SharedPack LeafIndex::pack_at(PackNumber pack) const {
     return packs_.with([&](const std::vector<SharedPack>& packs) -> SharedPack {
@@ -64,9 +99,11 @@ LeafIndex::SharedPack LeafIndex::make_pack(PackNumber pack) {
 void LeafIndex::attach(const PackTable& table, const std::vector<std::uint64_t>& fingerprints) {
     const PackNumber pack = registry_.number_of(table.pack);
     make_pack(pack)->with([&](PackLeaves& leaves) { leaves.table = table; });
+    const bool exact = take_exact(fingerprints.size());
     for (std::size_t i = 0; i < fingerprints.size(); ++i) {
         const std::uint64_t masked = fingerprints[i] & limits_.fingerprint_mask;
-        insert(masked == 0 ? 1 : masked, pack, static_cast<std::uint32_t>(i));
+        const Slot slot{masked == 0 ? 1 : masked, number(pack), static_cast<std::uint32_t>(i)};
+        if (exact || is_hook(slot.fingerprint)) insert(exact ? exact_ : hooks_, slot);
     }
 }
 
@@ -80,7 +117,10 @@ void LeafIndex::add(const LeafId& id, const LeafPlace& place) {
         leaf = static_cast<std::uint32_t>(leaves.sites.size());
         leaves.sites.push_back({id, place.slot, place.offset, place.length});
     });
-    insert(fingerprint_of(id), place.pack, leaf);
+    const Slot slot{fingerprint_of(id), number(place.pack), leaf};
+    if (take_exact(1)) return insert(exact_, slot);
+    if (is_hook(slot.fingerprint)) insert(hooks_, slot);
+    insert_near({&slot, 1});
 }
 
 std::vector<std::uint64_t> LeafIndex::fingerprints_of(const BirthPack& birth) const {
@@ -169,30 +209,69 @@ std::optional<LeafPlace> LeafIndex::confirm(const LeafId& id, PackNumber number,
     return std::nullopt;
 }
 
-std::optional<LeafPlace> LeafIndex::find(const LeafId& id) {
-    const std::uint64_t fingerprint = fingerprint_of(id);
-    std::array<Slot, kMostEqual> equal;
-    int count = 0;
-    stripes_[fingerprint % kStripes].with([&](const Stripe& stripe) {
-        if (stripe.slots.empty()) return;
-        for (std::size_t at = home_of(fingerprint, stripe.slots.size());
-             stripe.slots[at].fingerprint != 0; at = (at + 1) & (stripe.slots.size() - 1)) {
-            if (stripe.slots[at].fingerprint != fingerprint) continue;
-            equal[static_cast<std::size_t>(count)] = stripe.slots[at];
-            if (++count == kMostEqual) return;
-        }
-    });
-    for (int i = 0; i < count; ++i) {
-        const Slot& slot = equal[static_cast<std::size_t>(i)];
+// ------------------------------------------------------------------------------------ look-up
+
+std::optional<LeafPlace> LeafIndex::confirm_any(const LeafId& id, const Equal& equal) {
+    for (int i = 0; i < equal.count; ++i) {
+        const Slot& slot = equal.slots[static_cast<std::size_t>(i)];
         if (const auto place = confirm(id, PackNumber{slot.pack}, slot.leaf)) return place;
     }
     return std::nullopt;
 }
 
+std::optional<LeafPlace> LeafIndex::find(const LeafId& id) {
+    const std::uint64_t fingerprint = fingerprint_of(id);
+    Equal equal;
+    exact_[fingerprint % kStripes].with(
+        [&](const Table& table) { table.find(fingerprint, equal); });
+    if (const auto place = confirm_any(id, equal)) return place;
+    return sparse_ ? find_sparse(id, fingerprint) : std::nullopt;
+}
+
+std::optional<LeafPlace> LeafIndex::find_sparse(const LeafId& id, std::uint64_t fingerprint) {
+    Equal near;
+    near_.with([&](const Near& n) {
+        n.young.find(fingerprint, near);
+        n.old.find(fingerprint, near);
+    });
+    if (const auto place = confirm_any(id, near)) return place;
+    if (!is_hook(fingerprint)) return std::nullopt;
+    Equal hooks;
+    hooks_[fingerprint % kStripes].with(
+        [&](const Table& table) { table.find(fingerprint, hooks); });
+    const auto place = confirm_any(id, hooks);
+    if (place) expect(place->pack);
+    return place;
+}
+
+void LeafIndex::expect(PackNumber number) {
+    const SharedPack pack = sparse_ ? pack_at(number) : nullptr;
+    if (!pack) return;
+    const std::uint64_t generation = near_.with([](const Near& n) { return n.generation; });
+    std::optional<PackTable> to_load;
+    const bool wanted = pack->with([&](PackLeaves& leaves) {
+        const bool is_near = leaves.near_since > 0 && leaves.near_since + 1 >= generation;
+        if (leaves.open || leaves.broken || is_near) return false;
+        if (leaves.sites.empty()) to_load = leaves.table;
+        return true;
+    });
+    if (!wanted) return;
+    if (to_load) load(pack, *to_load);
+    std::vector<Slot> slots;
+    pack->with([&](PackLeaves& leaves) {
+        leaves.near_since = generation;
+        for (const Site& site : leaves.sites)
+            slots.push_back({fingerprint_of(site.id), perdure::number(number),
+                             static_cast<std::uint32_t>(slots.size())});
+    });
+    insert_near(slots);
+}
+
 std::uint64_t LeafIndex::leaves() const {
     std::uint64_t count = 0;
-    for (const auto& stripe : stripes_)
-        count += stripe.with([](const Stripe& s) { return s.used; });
+    for (const Stripes* stripes : {&exact_, &hooks_})
+        for (const auto& stripe : *stripes)
+            count += stripe.with([](const Table& table) { return table.used; });
     return count;
 }
 

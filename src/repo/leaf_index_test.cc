@@ -152,6 +152,82 @@ TEST(LeafIndex, MemoryOfManifestsIsBounded) {
     EXPECT_EQ(packs.loads, 20) << "each round loads every pack again: old ones were let go";
 }
 
+/// How many of the pack's leaves are found, looked for in order.
+int found_in_order(LeafIndex& index, Packs& packs, const PackTable& table) {
+    int found = 0;
+    for (const LeafRecord& leaf : packs.manifests[table.pack].leaves)
+        if (index.find(leaf.id)) ++found;
+    return found;
+}
+
+class SparseLeafIndex : public ::testing::Test {
+protected:
+    SparseLeafIndex() {
+        LeafIndex::Limits limits;
+        limits.exact_leaves = 1000;
+        index = std::make_unique<LeafIndex>(registry, packs.loader(), limits);
+        exact = packs.make(1, 1000);
+        sparse = packs.make(2, 4000);
+        index->attach(exact, packs.fingerprints(exact));
+        EXPECT_FALSE(index->is_sparse());
+        index->attach(sparse, packs.fingerprints(sparse));
+    }
+    PackRegistry registry;
+    Packs packs;
+    std::unique_ptr<LeafIndex> index;
+    PackTable exact, sparse;
+};
+
+TEST_F(SparseLeafIndex, KeepsOneInSixtyFourBeyondTheBudget) {
+    EXPECT_TRUE(index->is_sparse());
+    EXPECT_GT(index->leaves(), 1000U + 4000 / 64 / 2);
+    EXPECT_LT(index->leaves(), 1000U + 4000 / 64 * 2);
+    expect_finds_all(*index, registry, packs, exact);
+}
+
+TEST_F(SparseLeafIndex, AHookBringsItsNeighbours) {
+    EXPECT_GT(found_in_order(*index, packs, sparse), 3000) << "all behind the first hook";
+    EXPECT_EQ(packs.loads, 1);
+    expect_finds_all(*index, registry, packs, sparse);
+}
+
+TEST_F(SparseLeafIndex, WhatIsExpectedIsFoundFromItsFirstLeaf) {
+    index->expect(registry.number_of(sparse.pack));
+    expect_finds_all(*index, registry, packs, sparse);
+    index->expect(registry.number_of(sparse.pack));
+    index->expect(registry.number_of({session_name(1, 1), id_of<PackId>(77)}));  // of nobody
+    EXPECT_EQ(packs.loads, 1);
+}
+
+TEST_F(SparseLeafIndex, FindsItsOwnLeavesWhileTheyAreNear) {
+    const PackNumber own = registry.number_of({session_name(1, 2), id_of<PackId>(9)});
+    index->open_pack(own);
+    for (std::uint32_t i = 0; i < 500; ++i) {
+        index->add(id_of<LeafId>(5'000'000 + i), {own, i, 0, 10});
+        EXPECT_TRUE(index->find(id_of<LeafId>(5'000'000 + i)));
+    }
+}
+
+TEST(LeafIndex, MemoryOfNeighboursIsBounded) {
+    PackRegistry registry;
+    Packs packs;
+    LeafIndex::Limits limits;
+    limits.exact_leaves = 0;
+    limits.near_leaves = 300;
+    LeafIndex index(registry, packs.loader(), limits);
+    std::vector<PackTable> tables;
+    for (std::uint64_t p = 1; p <= 20; ++p) {
+        tables.push_back(packs.make(p, 200));
+        index.attach(tables.back(), packs.fingerprints(tables.back()));
+    }
+    for (int round = 0; round < 2; ++round)
+        for (const PackTable& table : tables) {
+            index.expect(registry.number_of(table.pack));
+            expect_finds_all(index, registry, packs, table);
+        }
+    EXPECT_LT(found_in_order(index, packs, tables.front()), 200) << "long gone";
+}
+
 TEST(LeafIndex, ManyThreadsFindAndAdd) {
     PackRegistry registry;
     Packs packs;

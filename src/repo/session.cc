@@ -12,7 +12,6 @@ namespace perdure {
 namespace {
 
 constexpr std::string_view kHeadFile = "head";
-constexpr std::string_view kLeavesFile = "leaves";
 
 LogPosition load_position(const LocalCache& cache, WriterNumber writer) {
     const auto bytes = cache.load(kHeadFile);
@@ -459,99 +458,6 @@ Result<Committed> WriteSession::commit(PointHeader header, const std::optional<P
                                     record);
     PERDURE_TRY(driver.run(machine, "session " + short_text(context_.session)));
     return Committed{context_.session, digest_of(end_object), header.index};
-}
-
-// ------------------------------------------------------------------------------------ what may be
-// reused
-
-Result<std::vector<OwnSession>> own_sessions(const Repository& repository, WriterNumber writer,
-                                             SessionNumber from, SessionNumber before,
-                                             std::stop_token stop) {
-    std::vector<OwnSession> sessions;
-    for (std::uint64_t n = number(from); n < number(before); ++n) {
-        const SessionName session{writer, SessionNumber{n}};
-        auto point = repository.load_point(session, stop);
-        if (!point || !point->header.index)
-            continue;  // open, fenced or damaged: nothing of it is reused
-        auto index =
-            repository.load_index(session, point->header.index, stop, IndexParts::WithoutLiveness);
-        if (!index) continue;
-        sessions.push_back({session, std::move(*point), std::move(*index)});
-    }
-    return sessions;
-}
-
-namespace {
-
-CachedLeaves load_leaves_file(const LocalCache& cache) {
-    const auto bytes = cache.load(kLeavesFile);
-    if (!bytes) return {};
-    return decode_cached_leaves(*bytes).value_or(CachedLeaves{});
-}
-
-/// Fingerprints of a session's packs: its hints object, or the packs' own manifests when that is
-/// gone.
-std::vector<PackHints> hints_of(const Repository& repository, const OwnSession& session,
-                                std::stop_token stop) {
-    const ObjectName name = names::hints(session.session);
-    if (const auto object = repository.store().load(name, ByteRange::all(), stop))
-        if (const auto opened =
-                repository.open_by_writer(ObjectType::Hints, name, session.session.writer, *object))
-            if (auto hints = decode_hints(opened->body)) return std::move(*hints);
-    std::vector<PackHints> hints;
-    for (const PackTable& table : session.index->packs) {
-        const auto manifest = load_manifest(repository, table, stop);
-        if (!manifest) continue;
-        PackHints pack{table.pack.pack, {}};
-        for (const LeafRecord& leaf : manifest->leaves)
-            pack.fingerprints.push_back(leaf.id.fingerprint());
-        hints.push_back(std::move(pack));
-    }
-    return hints;
-}
-
-}  // namespace
-
-Result<void> load_leaf_index(const Repository& repository, const LocalCache& cache,
-                             const WriteSession& session, LeafIndex& leaves, std::stop_token stop) {
-    CachedLeaves cached = load_leaves_file(cache);
-    const WriterNumber writer = session.name().writer;
-    if (number(cached.below) > number(session.name().session)) cached = {};
-    const std::size_t known = cached.parts.size();
-    const std::uint64_t settled = number(cached.below);
-    for (const OwnSession& own : PERDURE_TRY(
-             own_sessions(repository, writer, cached.below, session.name().session, stop))) {
-        if (own.index->packs.empty()) continue;
-        Index packs_only;
-        packs_only.session = own.session;
-        packs_only.packs = own.index->packs;
-        cached.parts.push_back({own.session.session, encode_index(packs_only),
-                                encode_hints(hints_of(repository, own, stop))});
-    }
-    for (const auto& part : cached.parts) {
-        const auto index = decode_index(part.index, IndexParts::WithoutLiveness);
-        const auto hints = decode_hints(part.hints);
-        if (!index || !hints) continue;
-        for (const PackTable& table : index->packs) {
-            const auto at = std::find_if(hints->begin(), hints->end(), [&](const PackHints& h) {
-                return h.pack == table.pack.pack;
-            });
-            if (at != hints->end() && session.may_reuse(table.pack))
-                leaves.attach(table, at->fingerprints);
-        }
-    }
-    // Sessions still open may yet commit: only a prefix of ended ones is settled for the cache.
-    cached.below = session.name().session;
-    for (std::uint64_t n = number(session.name().session); n-- > 1;) {
-        if (repository.store().stat(names::point({writer, SessionNumber{n}}), stop)) break;
-        cached.below = SessionNumber{n};
-    }
-    std::erase_if(cached.parts,
-                  [&](const auto& part) { return number(part.session) >= number(cached.below); });
-    // Rewritten only when it would save reading more than a few endings.
-    if (cached.parts.size() != known || number(cached.below) > settled + 8)
-        cache.save(kLeavesFile, encode_cached_leaves(cached));
-    return {};
 }
 
 Key256 cache_key(const Repository& repository, const WriterIdentity* identity) {

@@ -89,21 +89,6 @@ private:
     Guarded<Published> published_;
 };
 
-/// Own sessions that ended with a point or checkpoint that binds an index, oldest first: what may
-/// be reused. Reads log numbers from `from` on.
-struct OwnSession {
-    SessionName session;
-    Point point;
-    std::shared_ptr<const Index> index;
-};
-Result<std::vector<OwnSession>> own_sessions(const Repository&, WriterNumber, SessionNumber from,
-                                             SessionNumber before, std::stop_token);
-
-/// Fills `index` with the leaves of the writer's committed sessions below `before`, from the cache
-/// where it can; packs the session may not reuse are left out.
-Result<void> load_leaf_index(const Repository&, const LocalCache&, const WriteSession&,
-                             LeafIndex& index, std::stop_token);
-
 /// The key of a machine's cache: from its identity, or from the owner's seed when there is none.
 Key256 cache_key(const Repository&, const WriterIdentity*);
 

@@ -24,30 +24,41 @@ std::optional<LogPosition> decode_log_position(WriterNumber writer, ByteView byt
     return p;
 }
 
+Buffer encode_cached_sessions(const CachedSessions& cached) {
+    ByteWriter w;
+    w.u64(number(cached.below));
+    w.varint(cached.sessions.size());
+    for (const SessionNumber session : cached.sessions) w.u64(number(session));
+    return w.take();
+}
+
+std::optional<CachedSessions> decode_cached_sessions(ByteView bytes) {
+    ByteReader r(bytes);
+    CachedSessions cached;
+    cached.below = SessionNumber{r.u64()};
+    const std::uint64_t count = r.varint();
+    for (std::uint64_t i = 0; i < count && r.ok(); ++i) {
+        const SessionNumber session{r.u64()};
+        const bool rises = cached.sessions.empty() || cached.sessions.back() < session;
+        if (!rises || session >= cached.below) return std::nullopt;
+        cached.sessions.push_back(session);
+    }
+    if (!r.done()) return std::nullopt;
+    return cached;
+}
+
 Buffer encode_cached_leaves(const CachedLeaves& leaves) {
     ByteWriter w;
-    w.u64(number(leaves.below));
-    w.varint(leaves.parts.size());
-    for (const auto& part : leaves.parts) {
-        w.u64(number(part.session));
-        w.sized_bytes(part.index);
-        w.sized_bytes(part.hints);
-    }
+    w.sized_bytes(leaves.index);
+    w.sized_bytes(leaves.hints);
     return w.take();
 }
 
 std::optional<CachedLeaves> decode_cached_leaves(ByteView bytes) {
     ByteReader r(bytes);
     CachedLeaves leaves;
-    leaves.below = SessionNumber{r.u64()};
-    const std::uint64_t count = r.varint();
-    for (std::uint64_t i = 0; i < count && r.ok(); ++i) {
-        CachedLeaves::Part part;
-        part.session = SessionNumber{r.u64()};
-        part.index = to_buffer(r.sized_bytes());
-        part.hints = to_buffer(r.sized_bytes());
-        leaves.parts.push_back(std::move(part));
-    }
+    leaves.index = to_buffer(r.sized_bytes());
+    leaves.hints = to_buffer(r.sized_bytes());
     if (!r.done()) return std::nullopt;
     return leaves;
 }

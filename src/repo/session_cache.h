@@ -24,15 +24,19 @@ Buffer encode_log_position(WriterNumber, const LogPosition&);
 /// Nothing if it is damaged or another writer's.
 std::optional<LogPosition> decode_log_position(WriterNumber, ByteView);
 
-/// The encoded indexes and hints of a writer's own sessions.
+/// Which of a writer's own sessions have their leaves in the cache.
+struct CachedSessions {
+    SessionNumber below{1};               // every own session below is in `sessions` if it counts
+    std::vector<SessionNumber> sessions;  // rising
+};
+Buffer encode_cached_sessions(const CachedSessions&);
+/// Nothing if it is damaged.
+std::optional<CachedSessions> decode_cached_sessions(ByteView);
+
+/// The encoded index, packs only, and hints of one session.
 struct CachedLeaves {
-    struct Part {
-        SessionNumber session{};
-        Buffer index;
-        Buffer hints;
-    };
-    SessionNumber below{1};  // every own session below is in `parts` if it counts
-    std::vector<Part> parts;
+    Buffer index;
+    Buffer hints;
 };
 Buffer encode_cached_leaves(const CachedLeaves&);
 /// Nothing if it is damaged.

@@ -25,12 +25,25 @@ TEST(LogPosition, HasADigestUnlessNothingWasRead) {
                                      encode_log_position(WriterNumber{3}, {2, std::nullopt, 0})));
 }
 
+TEST(CachedSessions, RoundTripAndAreNothingWhenCutShortOrNotRising) {
+    const CachedSessions cached{SessionNumber{9}, {SessionNumber{4}, SessionNumber{8}}};
+    const Buffer bytes = encode_cached_sessions(cached);
+    const auto back = decode_cached_sessions(bytes);
+    ASSERT_TRUE(back);
+    EXPECT_EQ(encode_cached_sessions(*back), bytes);
+    for (std::size_t length = 0; length < bytes.size(); ++length) {
+        EXPECT_FALSE(decode_cached_sessions(ByteView(bytes).first(length))) << length;
+    }
+    using Sessions = std::vector<SessionNumber>;
+    for (const Sessions& wrong :
+         {Sessions{SessionNumber{4}, SessionNumber{4}},
+          Sessions{SessionNumber{5}, SessionNumber{4}}, Sessions{SessionNumber{9}}})
+        EXPECT_FALSE(decode_cached_sessions(encode_cached_sessions({SessionNumber{9}, wrong})));
+}
+
 TEST(CachedLeaves, RoundTripAndAreNothingWhenCutShort) {
-    CachedLeaves leaves;
-    leaves.below = SessionNumber{9};
-    leaves.parts.push_back({SessionNumber{4}, to_buffer(as_bytes("index")), {}});
-    leaves.parts.push_back({SessionNumber{9}, {}, to_buffer(as_bytes("hints"))});
-    const Buffer bytes = encode_cached_leaves(leaves);
+    const Buffer bytes =
+        encode_cached_leaves({to_buffer(as_bytes("index")), to_buffer(as_bytes("hints"))});
     const auto back = decode_cached_leaves(bytes);
     ASSERT_TRUE(back);
     EXPECT_EQ(encode_cached_leaves(*back), bytes);

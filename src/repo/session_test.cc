@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "repo/own_leaves.h"
 #include "repo/pack_catalog.h"
 #include "store/counting_store.h"
 #include "store/fault_store.h"
@@ -184,7 +185,7 @@ TEST_F(SessionTest, ADamagedCacheDoesNotLeadAstray) {
         LeafIndex leaves(
             registry, [&](const PackTable& table) { return load_manifest(*repository, table, {}); },
             {});
-        EXPECT_TRUE(load_leaf_index(*repository, cache, **session, leaves, {}));
+        load_leaf_index(*repository, cache, **session, leaves, {});
         ASSERT_TRUE((*session)->commit(PointHeader{}, PointBody{}, LivenessSummary{}, {}));
     }
     EXPECT_EQ(listed_points(), 3U);
@@ -221,11 +222,14 @@ TEST_F(SessionTest, ReusesLeavesOfItsOwnCommittedSessionsOnly) {
     }
     auto session = WriteSession::begin(*repository, identity, no_cache, {}, {});
     ASSERT_TRUE(session);
-    const auto sessions = own_sessions(*repository, identity.enrolment, SessionNumber{1},
-                                       (*session)->name().session, {});
-    ASSERT_TRUE(sessions);
-    ASSERT_EQ(sessions->size(), 1U);
-    EXPECT_EQ((*sessions)[0].session, session_name(1, 1));
+    EXPECT_TRUE(own_session(*repository, session_name(1, 1), {}));
+    EXPECT_FALSE(own_session(*repository, session_name(1, 2), {})) << "it never ended";
+    PackRegistry registry;
+    LeafIndex leaves(registry,
+                     [&](const PackTable& t) { return load_manifest(*repository, t, {}); }, {});
+    load_leaf_index(*repository, no_cache, **session, leaves, {});
+    EXPECT_EQ(leaves.leaves(),
+              own_session(*repository, session_name(1, 1), {})->index->packs.size());
 }
 
 TEST_F(SessionTest, AStoreThatOverwritesIsRefused) {

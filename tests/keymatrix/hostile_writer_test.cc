@@ -255,7 +255,7 @@ TEST_F(HostileWriter, TheVictimsNextBackupWorksAndIsWhole) {
 
 TEST_F(HostileWriter, CutFingerprintsCostNothingButSpace) {
     BackupOptions options;
-    options.fingerprint_mask = 0xff;
+    options.leaf_limits.fingerprint_mask = 0xff;
     MemoryTree tree;
     for (int i = 0; i < 800; ++i)
         tree.put_file("d" + std::to_string(i % 7) + "x" + std::to_string(1000 + i),

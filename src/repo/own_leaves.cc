@@ -1,0 +1,145 @@
+#include "repo/own_leaves.h"
+
+#include <algorithm>
+#include <map>
+
+#include "repo/pack_catalog.h"
+#include "repo/session_cache.h"
+
+namespace perdure {
+
+namespace {
+
+constexpr std::string_view kSessionsFile = "leaves";
+// The list of cached sessions is written anew only when that saves reading more than a few endings.
+constexpr std::uint64_t kEndingsReadAgain = 8;
+
+std::string leaves_file(SessionNumber session) {
+    return std::string(kSessionsFile) + "-" + std::to_string(number(session));
+}
+
+/// Fingerprints of a session's packs: its hints object, or the packs' own manifests when that is
+/// gone.
+std::vector<PackHints> hints_of(const Repository& repository, SessionName session,
+                                const Index& index, std::stop_token stop) {
+    const ObjectName name = names::hints(session);
+    if (const auto object = repository.store().load(name, ByteRange::all(), stop))
+        if (const auto opened =
+                repository.open_by_writer(ObjectType::Hints, name, session.writer, *object))
+            if (auto hints = decode_hints(opened->body)) return std::move(*hints);
+    std::vector<PackHints> hints;
+    for (const PackTable& table : index.packs) {
+        const auto manifest = load_manifest(repository, table, stop);
+        if (!manifest) continue;
+        PackHints pack{table.pack.pack, {}};
+        for (const LeafRecord& leaf : manifest->leaves)
+            pack.fingerprints.push_back(leaf.id.fingerprint());
+        hints.push_back(std::move(pack));
+    }
+    return hints;
+}
+
+class LeafLoader {
+public:
+    LeafLoader(const Repository& repository, const LocalCache& cache, const WriteSession& session,
+               LeafIndex& leaves, std::stop_token stop)
+        : repository_(repository),
+          cache_(cache),
+          session_(session),
+          leaves_(leaves),
+          stop_(std::move(stop)) {
+        if (const auto bytes = cache.load(kSessionsFile))
+            known_ = decode_cached_sessions(*bytes).value_or(CachedSessions{});
+        if (number(known_.below) > number(session.name().session)) known_ = {};
+    }
+
+    void run() {
+        const std::uint64_t settled = settled_below();
+        std::vector<SessionNumber> fresh;
+        for (std::uint64_t n = number(session_.name().session); n-- > number(known_.below);)
+            if (from_repository(SessionNumber{n}, n < settled) && n < settled)
+                fresh.push_back(SessionNumber{n});
+        for (auto known = known_.sessions.rbegin(); known != known_.sessions.rend(); ++known)
+            if (!from_cache(*known)) from_repository(*known, true);
+        if (fresh.empty() && settled <= number(known_.below) + kEndingsReadAgain) return;
+        known_.below = SessionNumber{std::max(settled, number(known_.below))};
+        known_.sessions.insert(known_.sessions.end(), fresh.rbegin(), fresh.rend());
+        cache_.save(kSessionsFile, encode_cached_sessions(known_));
+    }
+
+private:
+    /// Above the newest one that has ended nothing is known for good. An older one that is still
+    /// open may yet commit, and its leaves are then stored again: waiting for one that crashed
+    /// would never end.
+    std::uint64_t settled_below() const {
+        std::uint64_t n = number(session_.name().session);
+        while (n > number(known_.below) && !is_ended(SessionNumber{n - 1})) --n;
+        return n;
+    }
+    bool is_ended(SessionNumber n) const {
+        return repository_.store().stat(names::point(own(n)), stop_).has_value();
+    }
+    SessionName own(SessionNumber n) const { return {session_.name().writer, n}; }
+
+    bool from_cache(SessionNumber n) {
+        const auto bytes = cache_.load(leaves_file(n));
+        const auto part = bytes ? decode_cached_leaves(*bytes) : std::nullopt;
+        if (!part) return false;
+        const auto index = decode_index(part->index, IndexParts::WithoutLiveness);
+        const auto hints = decode_hints(part->hints);
+        if (!index || !hints || index->session != own(n)) return false;
+        attach(index->packs, *hints);
+        return true;
+    }
+
+    /// False if there is nothing to reuse.
+    bool from_repository(SessionNumber n, bool keep) {
+        const auto ended = own_session(repository_, own(n), stop_);
+        if (!ended || ended->index->packs.empty()) return false;
+        const auto hints = hints_of(repository_, own(n), *ended->index, stop_);
+        attach(ended->index->packs, hints);
+        if (!keep) return true;
+        Index packs_only;
+        packs_only.session = own(n);
+        packs_only.packs = ended->index->packs;
+        cache_.save(leaves_file(n),
+                    encode_cached_leaves({encode_index(packs_only), encode_hints(hints)}));
+        return true;
+    }
+
+    void attach(const std::vector<PackTable>& packs, const std::vector<PackHints>& hints) {
+        std::map<PackId, const PackHints*> by_pack;
+        for (const PackHints& pack : hints) by_pack.emplace(pack.pack, &pack);
+        for (const PackTable& table : packs) {
+            const auto at = by_pack.find(table.pack.pack);
+            if (at != by_pack.end() && session_.may_reuse(table.pack))
+                leaves_.attach(table, at->second->fingerprints);
+        }
+    }
+
+    const Repository& repository_;
+    const LocalCache& cache_;
+    const WriteSession& session_;
+    LeafIndex& leaves_;
+    const std::stop_token stop_;
+    CachedSessions known_;
+};
+
+}  // namespace
+
+std::optional<OwnSession> own_session(const Repository& repository, SessionName session,
+                                      std::stop_token stop) {
+    auto point = repository.load_point(session, stop);
+    if (!point || !point->header.index) return std::nullopt;
+    auto index =
+        repository.load_index(session, point->header.index, stop, IndexParts::WithoutLiveness);
+    if (!index) return std::nullopt;
+    return OwnSession{std::move(*point), std::move(*index)};
+}
+
+void load_leaf_index(const Repository& repository, const LocalCache& cache,
+                     const WriteSession& session, LeafIndex& leaves, std::stop_token stop) {
+    LeafLoader(repository, cache, session, leaves, std::move(stop)).run();
+}
+
+}  // namespace perdure

@@ -1,0 +1,28 @@
+// What a writer has stored before, and a new session may reuse: the leaves of its own sessions that
+// ended with a point or a checkpoint.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "repo/leaf_index.h"
+#include "repo/local_cache.h"
+#include "repo/repository.h"
+#include "repo/session.h"
+
+namespace perdure {
+
+struct OwnSession {
+    Point point;
+    std::shared_ptr<const Index> index;
+};
+/// Nothing if it is open, fenced or damaged, or binds no index: nothing of it is reused.
+std::optional<OwnSession> own_session(const Repository&, SessionName, std::stop_token);
+
+/// Fills `leaves` with those of the writer's sessions below this one, newest first, from the cache
+/// where it can; packs that `session` may not reuse are left out. One session's indexes and hints
+/// are in memory at a time. What the cache lacks is read from the repository and cached.
+void load_leaf_index(const Repository&, const LocalCache&, const WriteSession& session,
+                     LeafIndex& leaves, std::stop_token);
+
+}  // namespace perdure
