@@ -92,8 +92,7 @@ Result<void> FileWorker::capture(FileSource& source, BackupItem& item,
         const auto extents = extents_of(*file, size);
         for (std::size_t i = 0; i <= extents.size(); ++i) {
             const bool tail = i == extents.size();
-            // What lies behind the last extent was a hole when it was mapped; a file that grew
-            // since is read on by the last stretch.
+            // What lies behind the last extent was a hole when it was mapped.
             const std::uint64_t start = tail ? std::max(at, size) : extents[i].offset;
             if (start > at) append_run(recipe, Run::hole(start - at));
             at = std::max(at, start);
@@ -109,7 +108,8 @@ Result<void> FileWorker::capture(FileSource& source, BackupItem& item,
                 item.state = BackupItem::State::Failed;
                 return {};
             }
-            if (!to_end && outcome.read < extents[i].length) break;  // it shrank
+            // Read to its end, wherever that is by now; or it shrank.
+            if (to_end || outcome.read < extents[i].length) break;
         }
         entry.size = length_of(recipe);
         const auto changed = file->changed_since_open();

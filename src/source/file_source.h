@@ -64,7 +64,7 @@ public:
     /// holes are read; if one holds data, the filesystem's answer is wrong and all counts as data.
     virtual Result<std::vector<DataExtent>> data_extents() = 0;
     virtual bool may_be_sparse() const = 0;
-    /// Size now.
+    /// Size when it was opened.
     virtual std::uint64_t size() const = 0;
     /// True if size, mtime or ctime differ from when it was opened. Call after reading.
     virtual Result<bool> changed_since_open() = 0;

@@ -77,8 +77,9 @@ Result<std::size_t> ReadFile::read(std::uint64_t offset, MutableByteView out) {
                                       static_cast<off_t>(offset + done));
         if (bytes < 0 && errno == EINTR) continue;
         if (bytes < 0) return system_error(errno, "reading");
-        if (bytes == 0) break;
         done += static_cast<std::size_t>(bytes);
+        // A short read ends a regular file; one before the end that is known was interrupted.
+        if (bytes == 0 || offset + done >= size()) break;
     }
     return done;
 }
@@ -88,11 +89,7 @@ bool ReadFile::may_be_sparse() const {
            static_cast<std::uint64_t>(info_.st_size);
 }
 
-std::uint64_t ReadFile::size() const {
-    struct stat info {};
-    return static_cast<std::uint64_t>(::fstat(fd_.get(), &info) == 0 ? info.st_size
-                                                                     : info_.st_size);
-}
+std::uint64_t ReadFile::size() const { return static_cast<std::uint64_t>(info_.st_size); }
 
 Result<bool> ReadFile::changed_since_open() {
     struct stat now {};
