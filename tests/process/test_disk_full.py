@@ -67,7 +67,7 @@ class DiskFull(ProcessTest):
         disk.grow(size + 2 * CONTENT + 12 * MIB)
 
     def test_with_the_repository(self):
-        full, fitted, size = 0, 0, 11 * MIB
+        full, fitted, size = 0, 0, 7 * MIB
         while fitted < 4:
             with self.subTest(size=size):
                 if self.repository_of_size(size):
@@ -79,7 +79,7 @@ class DiskFull(ProcessTest):
         count("enospc_sizes", full)
 
     def test_init_where_not_even_that_fits(self):
-        for size in range(2 * MIB, 8 * MIB, MIB):
+        for size in range(2 * MIB, 5 * MIB, MIB // 2):
             with self.subTest(size=size):
                 disk = disk_to_fill(self, f"disk{size}", size)
                 self.env["PERDURE_REPOSITORY"] = str(disk.at / "repo")
@@ -94,7 +94,7 @@ class DiskFull(ProcessTest):
 
     def test_many_small_backups_until_nothing_fits(self):
         """Until even the reserve is used up: each acknowledged one stays."""
-        disk = disk_to_fill(self, "disk", 14 * MIB)
+        disk = disk_to_fill(self, "disk", 10 * MIB)
         self.env["PERDURE_REPOSITORY"] = str(disk.at / "repo")
         self.init()
         points = [self.backup(self.small)["point"]]
