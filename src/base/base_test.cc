@@ -71,6 +71,15 @@ TEST(Clock, FormatsUtcBeforeAndAfterTheEpoch) {
     EXPECT_EQ(to_iso8601(Time{-1}), "1969-12-31T23:59:59Z");
 }
 
+TEST(SecretText, AssignmentLeavesNoTailOfTheOldText) {
+    SecretText text(std::string(64, 'x'));
+    const std::byte* old = text.reveal().data();
+    text = SecretText("new");
+    ASSERT_EQ(text.reveal().data(), old);  // the same buffer, which was not given back
+    EXPECT_EQ(as_text(text.reveal()), "new");
+    for (std::size_t i = 3; i < 64; ++i) EXPECT_EQ(old[i], std::byte{0}) << i;
+}
+
 TEST(TaskGroup, FirstErrorStopsTheRest) {
     TaskGroup group;
     std::atomic<bool> stopped = false;

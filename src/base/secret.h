@@ -37,20 +37,34 @@ private:
 
 using Key256 = Secret<32>;
 
-/// A passphrase as the user gave it. Wiped when it goes.
-class Passphrase {
+/// Secret text of any length: the secret half of a cloud's key pair, a session token. Wiped when it
+/// goes and before it is overwritten. What it was made from is the caller's to wipe.
+class SecretText {
 public:
-    Passphrase() = default;
-    explicit Passphrase(std::string text) : text_(std::move(text)) {}
-    Passphrase(const Passphrase&) = default;
-    Passphrase& operator=(const Passphrase&) = default;
-    ~Passphrase() { wipe({reinterpret_cast<std::byte*>(text_.data()), text_.size()}); }
+    SecretText() = default;
+    explicit SecretText(std::string text) : text_(std::move(text)) {}
+    SecretText(const SecretText&) = default;
+    SecretText& operator=(const SecretText& other) {
+        if (this == &other) return *this;
+        wipe_text();  // the assignment may free the old buffer, or keep its tail
+        text_ = other.text_;
+        return *this;
+    }
+    ~SecretText() { wipe_text(); }
 
     ByteView reveal() const { return as_bytes(text_); }
     bool empty() const { return text_.empty(); }
 
 private:
+    void wipe_text() { wipe({reinterpret_cast<std::byte*>(text_.data()), text_.size()}); }
+
     std::string text_;
+};
+
+/// A passphrase as the user gave it.
+class Passphrase : public SecretText {
+public:
+    using SecretText::SecretText;
 };
 
 }  // namespace perdure

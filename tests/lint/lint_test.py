@@ -116,6 +116,7 @@ class Secrets(Lint):
                      'return Error{kind, "key " + text(key.reveal())};',
                      "std::ostream& operator<<(std::ostream& o, const Secret<32>& s);",
                      "std::string to_string(const Passphrase& p);",
+                     "std::string to_json(const SecretText& s);",
                      "template <> struct fmt::formatter<perdure::Key256> {};"):
             with self.subTest(line):
                 self.assert_found("secrets", "src/repo/bad.cc", f"\n{line}\n", "src/repo/bad.cc:2: ")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Secrets: Secret<N>, Key256 and Passphrase have no way to text, and what reveal() gives is not printed.
+"""Secrets: Secret<N>, Key256, SecretText and Passphrase have no way to print them, nor what reveal() gives.
 
 The compiler already refuses to format them; this keeps anyone from teaching it to, and from going
 round by reveal(). One statement is looked at, at a time.
@@ -11,7 +11,7 @@ import re
 import tree
 from tree import Finding
 
-TYPES = r"(?:Secret\s*<[^<>;]*>|Secret|Key256|Passphrase)"
+TYPES = r"(?:Secret\s*<[^<>;]*>|SecretText|Secret|Key256|Passphrase)"
 PRINTERS = (
     (re.compile(r"operator\s*<<\s*\([^;{]*\b" + TYPES), "an operator<< prints a secret"),
     (re.compile(r"\b(?:to_string|format_as|to_json)\s*\([^;{]*\b" + TYPES), "turns a secret into text"),
