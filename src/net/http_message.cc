@@ -1,6 +1,9 @@
 #include "net/http_message.h"
 
 #include <algorithm>
+#include <charconv>
+
+#include <algorithm>
 
 namespace perdure {
 namespace {
@@ -66,6 +69,59 @@ std::string percent_decode(std::string_view text) {
         text.remove_prefix(byte < 0 ? 1 : 3);
     }
     return decoded;
+}
+
+namespace {
+
+/// HOST or [IPV6], then perhaps :PORT.
+bool set_authority(Url& url, std::string_view authority) {
+    if (authority.starts_with('[')) {
+        const auto close = authority.find(']');
+        if (close == std::string_view::npos) return false;
+        url.host = authority.substr(1, close - 1);
+        authority.remove_prefix(close + 1);
+    } else {
+        const auto colon = std::min(authority.find(':'), authority.size());
+        url.host = authority.substr(0, colon);
+        authority.remove_prefix(colon);
+    }
+    if (url.host.empty() || url.host.find_first_of("@ []") != std::string::npos) return false;
+    if (authority.empty()) return true;
+    if (authority.front() != ':') return false;
+    authority.remove_prefix(1);
+    const auto [end, failed] =
+        std::from_chars(authority.data(), authority.data() + authority.size(), url.port);
+    return failed == std::errc() && end == authority.data() + authority.size() && url.port != 0;
+}
+
+void add_query(Url& url, std::string_view query) {
+    while (!query.empty()) {
+        const auto end = std::min(query.find('&'), query.size());
+        const std::string_view pair = query.substr(0, end);
+        query.remove_prefix(std::min(end + 1, query.size()));
+        const auto equals = std::min(pair.find('='), pair.size());
+        if (pair.empty()) continue;
+        url.query.push_back({percent_decode(pair.substr(0, equals)),
+                             percent_decode(pair.substr(std::min(equals + 1, pair.size())))});
+    }
+}
+
+}  // namespace
+
+std::optional<Url> Url::parse(std::string_view text) {
+    Url url;
+    for (const std::string_view scheme : {"https", "http"})
+        if (text.starts_with(std::string(scheme) + "://")) url.scheme = scheme;
+    if (url.scheme.empty()) return std::nullopt;
+    text.remove_prefix(url.scheme.size() + 3);
+    text = text.substr(0, text.find('#'));
+    const auto end = std::min(text.find_first_of("/?"), text.size());
+    if (!set_authority(url, text.substr(0, end))) return std::nullopt;
+    text.remove_prefix(end);
+    const auto mark = std::min(text.find('?'), text.size());
+    url.path = text.substr(0, mark);
+    if (mark < text.size()) add_query(url, text.substr(mark + 1));
+    return url;
 }
 
 std::string Url::host_header() const {

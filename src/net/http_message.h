@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,10 @@ struct Url {
     std::uint16_t port = 0;  // 0: the scheme's default
     std::string path;        // percent-encoded; empty stands for "/"
     std::vector<QueryPair> query;
+
+    /// SCHEME://HOST[:PORT][/PATH][?QUERY] of http or https; nothing if it is not one, or names a
+    /// user, whose password would end up in logs.
+    static std::optional<Url> parse(std::string_view text);
 
     /// What the Host header says: with the port unless it is the scheme's default.
     std::string host_header() const;

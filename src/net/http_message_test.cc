@@ -84,5 +84,25 @@ TEST(HttpHeader, NamesAreTheSameInEitherCase) {
     EXPECT_FALSE(same_header_name("a@", "a`"));  // one bit apart, as letters are
 }
 
+TEST(Url, IsReadBackAsItIsWritten) {
+    for (const char* text :
+         {"http://127.0.0.1:8080/a%2Fb/c?x=1%202&y=", "https://host/", "https://[::1]:9000/x"}) {
+        const auto url = Url::parse(text);
+        ASSERT_TRUE(url) << text;
+        EXPECT_EQ(url->scheme + "://" + url->host_header() + url->target(), text);
+    }
+    const auto bare = Url::parse("https://host?flag#part");
+    ASSERT_TRUE(bare);
+    EXPECT_EQ(bare->path, "");
+    EXPECT_EQ(bare->target(), "/?flag=");
+}
+
+TEST(Url, WhatIsNoneIsNone) {
+    for (const char* text :
+         {"", "host", "ftp://host/", "http://", "http:///path", "http://host:0/", "http://host:x/",
+          "http://host:99999/", "http://user:secret@host/", "http://[::1", "http://a b/"})
+        EXPECT_FALSE(Url::parse(text)) << text;
+}
+
 }  // namespace
 }  // namespace perdure
