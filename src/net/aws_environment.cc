@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <csignal>
 #include <cstdlib>
 
@@ -18,7 +17,7 @@ namespace perdure {
 namespace {
 
 constexpr std::size_t kMostText = 1U << 20;
-constexpr auto kCommandTakes = std::chrono::seconds(60);
+constexpr std::uint64_t kCommandTakesMs = 60'000;
 
 Result<std::string> read_file(const std::string& path) {
     const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -35,17 +34,17 @@ Result<std::string> read_file(const std::string& path) {
     return text;
 }
 
-/// What can be read until the end of the stream; Timeout after kCommandTakes.
+/// What can be read until the end of the stream; Timeout after kCommandTakesMs.
 Result<std::string> read_in_time(int fd) {
-    const auto deadline = std::chrono::steady_clock::now() + kCommandTakes;
+    const auto now_ms = [] { return system_clock().monotonic_nanoseconds() / 1'000'000; };
+    const std::uint64_t deadline = now_ms() + kCommandTakesMs;
     std::string text;
     char part[4096];
     while (text.size() < kMostText) {
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-            deadline - std::chrono::steady_clock::now());
+        const std::uint64_t now = now_ms();
         pollfd waiting{fd, POLLIN, 0};
         const int ready =
-            left.count() > 0 ? ::poll(&waiting, 1, static_cast<int>(left.count())) : 0;
+            now < deadline ? ::poll(&waiting, 1, static_cast<int>(deadline - now)) : 0;
         if (ready < 0 && errno == EINTR) continue;
         if (ready <= 0) return Error(ErrorKind::Timeout, "it did not end within a minute");
         const ssize_t got = ::read(fd, part, sizeof part);
