@@ -59,7 +59,7 @@ def chosen_rows(text: str) -> set[str]:
 
 def chosen_tools(text: str) -> list[tuple[type[Tool], str, str]]:
     """(tool, program, version); Perdure always first."""
-    names = [name for name in text.split(",") if name and name != "perdure"] or list(TOOLS)[1:]
+    names = [name for name in text.split(",") if name != "perdure"] if text else list(TOOLS)[1:]
     found = []
     for name in ["perdure", *names]:
         if name not in TOOLS:
