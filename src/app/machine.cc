@@ -22,7 +22,7 @@ std::string environment(const char* name) {
 }
 
 std::string home_below(const char* variable, const std::string& otherwise) {
-    if (const std::string set = environment(variable); !set.empty()) return set;
+    if (std::string set = environment(variable); !set.empty()) return set;
     const std::string home = environment("HOME");
     return (home.empty() ? std::string("/root") : home) + "/" + otherwise;
 }
@@ -88,7 +88,7 @@ std::string host_name() {
 
 std::string cache_directory(const std::string& explicit_directory) {
     if (!explicit_directory.empty()) return explicit_directory;
-    if (const std::string set = environment("PERDURE_CACHE_DIR"); !set.empty()) return set;
+    if (std::string set = environment("PERDURE_CACHE_DIR"); !set.empty()) return set;
     return home_below("XDG_CACHE_HOME", ".cache") + "/perdure";
 }
 

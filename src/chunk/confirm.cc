@@ -100,12 +100,12 @@ struct Confirm::OpenSsl {
     }
 
     std::uint64_t mac(const std::byte* window) {
-        constexpr std::array<unsigned char, kBlock> zero_iv{};
+        constexpr std::array<unsigned char, kBlock> kZeroIv{};
         std::array<std::byte, kConfirmWindow> out;
         int length = 0;
         // Starts the chain anew; the key stays.
         PERDURE_CHECK(
-            EVP_EncryptInit_ex(context.get(), nullptr, nullptr, nullptr, zero_iv.data()) == 1);
+            EVP_EncryptInit_ex(context.get(), nullptr, nullptr, nullptr, kZeroIv.data()) == 1);
         PERDURE_CHECK(EVP_EncryptUpdate(context.get(), as_uchar(out.data()), &length,
                                         as_uchar(window), static_cast<int>(kConfirmWindow)) == 1);
         PERDURE_CHECK(length == static_cast<int>(kConfirmWindow));
