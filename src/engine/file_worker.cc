@@ -29,6 +29,19 @@ std::vector<DataExtent> extents_of(OpenFile& file, std::uint64_t size) {
 
 }  // namespace
 
+std::vector<PackStretch> pack_stretches(const Recipe& recipe) {
+    std::vector<PackStretch> stretches;
+    std::uint64_t end = 0;
+    for (const Run& run : recipe) {
+        end += run.length;
+        if (!stretches.empty() && stretches.back().pack == run.pack)
+            stretches.back().end = end;
+        else
+            stretches.push_back({end, run.pack});
+    }
+    return stretches;
+}
+
 FileWorker::FileWorker(WorkerShared& shared, PackRegistry& registry, PackUploader& uploader,
                        const PackStream::Options& options)
     : shared_(shared), stream_(registry, shared.leaves, uploader, options) {
@@ -208,17 +221,15 @@ Result<FileWorker::ReadOutcome> FileWorker::read_stretch(OpenFile& file, std::ui
 }
 
 /// What lay there before comes again, but for what has changed.
-void FileWorker::expect_neighbours(const Recipe& before, std::uint64_t offset,
+void FileWorker::expect_neighbours(const std::vector<PackStretch>& before, std::uint64_t offset,
                                    std::uint64_t length) {
-    std::uint64_t at = 0;
-    PackNumber last = kHolePack;
-    for (const Run& run : before) {
-        const bool overlaps = at < offset + length && at + run.length > offset;
-        at += run.length;
-        if (!overlaps || run.pack == last || run.is_hole()) continue;
-        last = run.pack;
-        shared_.leaves.expect(run.pack);
-    }
+    if (!shared_.leaves.is_sparse()) return;
+    const auto first =
+        std::partition_point(before.begin(), before.end(),
+                             [&](const PackStretch& stretch) { return stretch.end <= offset; });
+    std::uint64_t begin = offset;
+    for (auto at = first; at != before.end() && begin < offset + length; begin = at++->end)
+        if (at->pack != kHolePack) shared_.leaves.expect(at->pack);
 }
 
 Result<void> FileWorker::store_leaf(ByteView content, Recipe& recipe) {

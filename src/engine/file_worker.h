@@ -17,6 +17,13 @@
 
 namespace perdure {
 
+/// A stretch of a file's earlier content that lies in one pack, up to `end`.
+struct PackStretch {
+    std::uint64_t end;
+    PackNumber pack;  // kHolePack: in none
+};
+std::vector<PackStretch> pack_stretches(const Recipe& recipe);
+
 /// An entry on its way from the walk to the tree.
 struct BackupItem {
     enum class State : std::uint8_t { Captured, Failed };
@@ -25,7 +32,8 @@ struct BackupItem {
     WalkedEntry walked;             // until captured
     std::uint64_t device = 0;       // as the walk saw it
     bool needs_capture = false;
-    Recipe before;  // of a changed file, where not every stored leaf is in memory
+    /// Of a changed file, where not every stored leaf is in memory.
+    std::vector<PackStretch> before;
     State state = State::Captured;
     std::vector<Issue> issues;
     std::vector<Recipe> segments;  // of a large file, joined in order
@@ -98,7 +106,8 @@ private:
     };
     Result<ReadOutcome> read_stretch(OpenFile&, std::uint64_t offset, std::uint64_t length, Recipe&,
                                      std::stop_token);
-    void expect_neighbours(const Recipe& before, std::uint64_t offset, std::uint64_t length);
+    void expect_neighbours(const std::vector<PackStretch>& before, std::uint64_t offset,
+                           std::uint64_t length);
     Result<void> store_leaf(ByteView content, Recipe&);
 
     WorkerShared& shared_;

@@ -94,14 +94,14 @@ private:
 
     /// False if there is nothing to reuse.
     bool from_repository(SessionNumber n, bool keep) {
-        const auto ended = own_session(repository_, own(n), stop_);
-        if (!ended || ended->index->packs.empty()) return false;
-        const auto hints = hints_of(repository_, own(n), *ended->index, stop_);
-        attach(ended->index->packs, hints);
+        const auto index = bound_index(repository_, own(n), stop_);
+        if (!index || index->packs.empty()) return false;
+        const auto hints = hints_of(repository_, own(n), *index, stop_);
+        attach(index->packs, hints);
         if (!keep) return true;
         Index packs_only;
         packs_only.session = own(n);
-        packs_only.packs = ended->index->packs;
+        packs_only.packs = index->packs;
         cache_.save(leaves_file(n),
                     encode_cached_leaves({encode_index(packs_only), encode_hints(hints)}));
         return true;
@@ -127,14 +127,13 @@ private:
 
 }  // namespace
 
-std::optional<OwnSession> own_session(const Repository& repository, SessionName session,
-                                      std::stop_token stop) {
-    auto point = repository.load_point(session, stop);
-    if (!point || !point->header.index) return std::nullopt;
+std::shared_ptr<const Index> bound_index(const Repository& repository, SessionName session,
+                                         std::stop_token stop) {
+    const auto point = repository.load_point(session, stop);
+    if (!point || !point->header.index) return nullptr;
     auto index =
         repository.load_index(session, point->header.index, stop, IndexParts::WithoutLiveness);
-    if (!index) return std::nullopt;
-    return OwnSession{std::move(*point), std::move(*index)};
+    return index ? std::move(*index) : nullptr;
 }
 
 void load_leaf_index(const Repository& repository, const LocalCache& cache,

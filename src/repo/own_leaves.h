@@ -3,7 +3,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 
 #include "repo/leaf_index.h"
 #include "repo/local_cache.h"
@@ -12,12 +11,9 @@
 
 namespace perdure {
 
-struct OwnSession {
-    Point point;
-    std::shared_ptr<const Index> index;
-};
-/// Nothing if it is open, fenced or damaged, or binds no index: nothing of it is reused.
-std::optional<OwnSession> own_session(const Repository&, SessionName, std::stop_token);
+/// The index that the end of a session binds. Null if it is open, fenced or damaged, or binds none:
+/// nothing of it is reused.
+std::shared_ptr<const Index> bound_index(const Repository&, SessionName, std::stop_token);
 
 /// Fills `leaves` with those of the writer's sessions below this one, newest first, from the cache
 /// where it can; packs that `session` may not reuse are left out. One session's indexes and hints

@@ -222,14 +222,13 @@ TEST_F(SessionTest, ReusesLeavesOfItsOwnCommittedSessionsOnly) {
     }
     auto session = WriteSession::begin(*repository, identity, no_cache, {}, {});
     ASSERT_TRUE(session);
-    EXPECT_TRUE(own_session(*repository, session_name(1, 1), {}));
-    EXPECT_FALSE(own_session(*repository, session_name(1, 2), {})) << "it never ended";
+    EXPECT_TRUE(bound_index(*repository, session_name(1, 1), {}));
+    EXPECT_FALSE(bound_index(*repository, session_name(1, 2), {})) << "it never ended";
     PackRegistry registry;
     LeafIndex leaves(registry,
                      [&](const PackTable& t) { return load_manifest(*repository, t, {}); }, {});
     load_leaf_index(*repository, no_cache, **session, leaves, {});
-    EXPECT_EQ(leaves.leaves(),
-              own_session(*repository, session_name(1, 1), {})->index->packs.size());
+    EXPECT_EQ(leaves.leaves(), bound_index(*repository, session_name(1, 1), {})->packs.size());
 }
 
 TEST_F(SessionTest, AStoreThatOverwritesIsRefused) {
