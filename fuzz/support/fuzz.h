@@ -62,6 +62,13 @@ void expect_round_trip(ByteView bytes, Decode&& decode, Encode&& encode) {
     expect(equal(encode(*second), once), "what decodes encodes the same again");
 }
 
+/// What decodes is what would be encoded: no two texts of bytes mean the same.
+template <class Decode, class Encode>
+void expect_one_form(ByteView bytes, Decode&& decode, Encode&& encode) {
+    if (const auto decoded = decode(bytes))
+        expect(equal(encode(*decoded), bytes), "what decodes has one form only");
+}
+
 /// The keys and names every target uses where one is needed.
 const RepositoryId& repository_id();
 const Key256& key();

@@ -65,8 +65,35 @@ bool is_agent(const Url& url) {
            url.host == "169.254.170.23" || url.host == "fd00:ec2::23";
 }
 
+/// The keys that stand in a profile itself, empty where they do not.
+TimedCredentials keys_of(const AwsProfile& profile, const std::string& from) {
+    return {{profile.get("aws_access_key_id").value_or(""),
+             SecretText(profile.get("aws_secret_access_key").value_or("")),
+             SecretText(profile.get("aws_session_token").value_or(""))},
+            std::nullopt,
+            from};
+}
+
+std::string profile_name(const AwsEnvironment& environment, const std::string& asked_for) {
+    if (!asked_for.empty()) return asked_for;
+    return environment.variable("AWS_PROFILE").value_or("default");
+}
+
 std::string sts_host(const std::string& region) {
     return "sts." + region + ".amazonaws.com" + (region.starts_with("cn-") ? ".cn" : "");
+}
+
+HttpRequest sts_request(Url endpoint, const char* action, const std::string& role,
+                        const std::string& session) {
+    HttpRequest request;
+    request.method = "POST";
+    request.url = std::move(endpoint);
+    if (request.url.path.empty()) request.url.path = "/";
+    request.url.query = {{"Action", action},
+                         {"Version", "2011-06-15"},
+                         {"RoleArn", role},
+                         {"RoleSessionName", session.empty() ? "perdure" : session}};
+    return request;
 }
 
 }  // namespace
@@ -93,8 +120,7 @@ std::optional<std::string> aws_region(const AwsEnvironment& environment,
                                       const AwsProfiles& profiles, const std::string& profile) {
     for (const char* name : {"AWS_REGION", "AWS_DEFAULT_REGION"})
         if (auto region = environment.variable(name); region && !region->empty()) return region;
-    const auto at = profiles.find(
-        profile.empty() ? environment.variable("AWS_PROFILE").value_or("default") : profile);
+    const auto at = profiles.find(profile_name(environment, profile));
     return at == profiles.end() ? std::nullopt : at->second.get("region");
 }
 
@@ -157,8 +183,7 @@ Result<TimedCredentials> AwsCredentialChain::find(std::stop_token stop) {
                                  variable("AWS_ROLE_SESSION_NAME"), stop);
     const AwsProfiles profiles = PERDURE_TRY(load_aws_profiles(environment_));
     const bool named = !profile_.empty() || environment_.variable("AWS_PROFILE");
-    const std::string name =
-        profile_.empty() ? environment_.variable("AWS_PROFILE").value_or("default") : profile_;
+    const std::string name = profile_name(environment_, profile_);
     if (named || profiles.contains(name)) {
         auto found = from_profile(profiles, name, 0, stop);
         // A default profile that only names a region is no source of credentials.
@@ -192,11 +217,7 @@ Result<TimedCredentials> AwsCredentialChain::from_profile(const AwsProfiles& pro
         const auto kind = profile.get("credential_source");
         Result<TimedCredentials> by = missing(from, "source_profile or credential_source");
         if (source && *source == name)  // its own keys assume the role
-            by = TimedCredentials{{profile.get("aws_access_key_id").value_or(""),
-                                   SecretText(profile.get("aws_secret_access_key").value_or("")),
-                                   SecretText(profile.get("aws_session_token").value_or(""))},
-                                  std::nullopt,
-                                  from};
+            by = keys_of(profile, from);
         else if (source)
             by = from_profile(profiles, *source, depth + 1, stop);
         else if (kind == "Ec2InstanceMetadata")
@@ -207,11 +228,8 @@ Result<TimedCredentials> AwsCredentialChain::from_profile(const AwsProfiles& pro
         return assume_role(profile, caller.credentials,
                            aws_region(environment_, profiles, name).value_or("us-east-1"), stop);
     }
-    if (const auto key = profile.get("aws_access_key_id")) {
-        TimedCredentials found{{*key, SecretText(profile.get("aws_secret_access_key").value_or("")),
-                                SecretText(profile.get("aws_session_token").value_or(""))},
-                               std::nullopt,
-                               from};
+    if (profile.get("aws_access_key_id")) {
+        TimedCredentials found = keys_of(profile, from);
         if (found.credentials.secret.empty()) return missing(from, "aws_secret_access_key");
         return found;
     }
@@ -259,17 +277,12 @@ Result<TimedCredentials> AwsCredentialChain::from_web_identity(const std::string
     const std::string token =
         PERDURE_TRY(environment_.read_file(token_file).context("the web identity token"));
     const std::string region = environment_.variable("AWS_REGION").value_or("us-east-1");
-    HttpRequest request;
-    request.method = "POST";
-    request.url.scheme = "https";
-    request.url.host = sts_host(region);
-    request.url.path = "/";
-    request.url.query = {
-        {"Action", "AssumeRoleWithWebIdentity"},
-        {"Version", "2011-06-15"},
-        {"RoleArn", role},
-        {"RoleSessionName", session.empty() ? "perdure" : session},
-        {"WebIdentityToken", token.substr(0, token.find_last_not_of(" \n\r") + 1)}};
+    Url endpoint;
+    endpoint.scheme = "https";
+    endpoint.host = sts_host(region);
+    HttpRequest request =
+        sts_request(std::move(endpoint), "AssumeRoleWithWebIdentity", role, session);
+    request.url.query.push_back({"WebIdentityToken", std::string(trimmed(token))});
     return ask_sts(std::move(request), "the web identity of " + role, stop);
 }
 
@@ -277,18 +290,13 @@ Result<TimedCredentials> AwsCredentialChain::assume_role(const AwsProfile& profi
                                                          const AwsCredentials& by,
                                                          const std::string& region,
                                                          std::stop_token stop) {
-    HttpRequest request;
-    request.method = "POST";
-    request.url = PERDURE_TRY(parse_url(
+    Url endpoint = PERDURE_TRY(parse_url(
         environment_.variable("AWS_ENDPOINT_URL_STS")
             .value_or(
                 environment_.variable("AWS_ENDPOINT_URL").value_or("https://" + sts_host(region))),
         "the endpoint of STS"));
-    if (request.url.path.empty()) request.url.path = "/";
-    request.url.query = {{"Action", "AssumeRole"},
-                         {"Version", "2011-06-15"},
-                         {"RoleArn", *profile.get("role_arn")},
-                         {"RoleSessionName", profile.get("role_session_name").value_or("perdure")}};
+    HttpRequest request = sts_request(std::move(endpoint), "AssumeRole", *profile.get("role_arn"),
+                                      profile.get("role_session_name").value_or(""));
     const auto add = [&](const char* parameter, const char* setting) {
         if (const auto value = profile.get(setting))
             request.url.query.push_back({parameter, *value});

@@ -37,6 +37,7 @@ protected:
     Result<AwsCredentials> get(const std::string& profile = "") {
         AwsEnvironment environment;
         environment.variable = [this](const std::string& name) -> std::optional<std::string> {
+            if (name == "HOME") return "/home/u";
             const auto at = variables.find(name);
             return at == variables.end() ? std::nullopt : std::optional(at->second);
         };
@@ -97,7 +98,7 @@ TEST_F(AwsCredentialsTest, OfTheEnvironmentGoFirst) {
     variables = {{"AWS_ACCESS_KEY_ID", "ENV"},
                  {"AWS_SECRET_ACCESS_KEY", "secret of ENV"},
                  {"AWS_SESSION_TOKEN", "token"}};
-    files["/root/.aws/credentials"] = "[default]\naws_access_key_id=FILE\n";
+    files["/home/u/.aws/credentials"] = "[default]\naws_access_key_id=FILE\n";
     const auto got = get();
     expect_key(got, "ENV");
     EXPECT_EQ(as_text(got->session_token.reveal()), "token");
@@ -110,7 +111,7 @@ TEST_F(AwsCredentialsTest, OfTheEnvironmentGoFirst) {
 
 TEST_F(AwsCredentialsTest, AProfileThatIsAskedForByNameGoesBeforeTheEnvironment) {
     variables = {{"AWS_ACCESS_KEY_ID", "ENV"}, {"AWS_SECRET_ACCESS_KEY", "secret of ENV"}};
-    files["/root/.aws/credentials"] =
+    files["/home/u/.aws/credentials"] =
         "[other]\naws_access_key_id=OTHER\naws_secret_access_key=secret of OTHER\n";
     expect_key(get("other"), "OTHER");
     const auto unknown = get("nobody");
@@ -119,7 +120,7 @@ TEST_F(AwsCredentialsTest, AProfileThatIsAskedForByNameGoesBeforeTheEnvironment)
 }
 
 TEST_F(AwsCredentialsTest, FilesLieWhereTheEnvironmentSays) {
-    variables = {{"HOME", "/home/u"}, {"AWS_PROFILE", "p"}, {"AWS_CONFIG_FILE", "/etc/aws"}};
+    variables = {{"AWS_PROFILE", "p"}, {"AWS_CONFIG_FILE", "/etc/aws"}};
     files["/etc/aws"] = "[profile p]\nregion=eu-west-3\n";
     files["/home/u/.aws/credentials"] =
         "[p]\naws_access_key_id=P\naws_secret_access_key=secret of P\n";
@@ -127,7 +128,7 @@ TEST_F(AwsCredentialsTest, FilesLieWhereTheEnvironmentSays) {
 }
 
 TEST_F(AwsCredentialsTest, OfAProcessAreWhatItPrints) {
-    files["/root/.aws/config"] = "[default]\ncredential_process = /bin/tool --for me\n";
+    files["/home/u/.aws/config"] = "[default]\ncredential_process = /bin/tool --for me\n";
     printed = json("PROCESS");
     expect_key(get(), "PROCESS");
     EXPECT_EQ(ran, std::vector<std::string>{"/bin/tool --for me"});
@@ -141,10 +142,10 @@ TEST_F(AwsCredentialsTest, OfAProcessAreWhatItPrints) {
 
 TEST_F(AwsCredentialsTest, ARoleIsAssumedWithTheSourcesKeysAndTheExternalId) {
     variables["AWS_ENDPOINT_URL_STS"] = server.origin();
-    files["/root/.aws/config"] =
+    files["/home/u/.aws/config"] =
         "[profile role]\nrole_arn=arn:aws:iam::1:role/r\nsource_profile=base\nexternal_id=x y\n"
         "region=eu-west-1\n";
-    files["/root/.aws/credentials"] =
+    files["/home/u/.aws/credentials"] =
         "[base]\naws_access_key_id=BASE\naws_secret_access_key=secret of BASE\n";
     const std::string target =
         "POST /?Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fr"
@@ -175,7 +176,7 @@ TEST_F(AwsCredentialsTest, ARoleIsAssumedWithTheSourcesKeysAndTheExternalId) {
 }
 
 TEST_F(AwsCredentialsTest, ProfilesThatNameEachOtherAsSourceAreRefused) {
-    files["/root/.aws/config"] =
+    files["/home/u/.aws/config"] =
         "[profile a]\nrole_arn=x\nsource_profile=b\n[profile b]\nrole_arn=y\nsource_profile=a\n";
     EXPECT_FALSE(get("a"));
 }
@@ -220,7 +221,7 @@ TEST_F(AwsCredentialsTest, AreRenewedFiveMinutesBeforeTheyExpire) {
     EXPECT_FALSE(chain->get({}));
 }
 
-TEST_F(AwsCredentialsTest, AnInstanceWithoutARoleSaysWhatToDo) {
+TEST_F(AwsCredentialsTest, AnInstanceWithoutARoleNamesTheRemedy) {
     answers["PUT /latest/api/token"] = [](const ReceivedRequest&) { return answer(200, "imds"); };
     const auto none = get();
     ASSERT_FALSE(none);
@@ -232,7 +233,7 @@ TEST_F(AwsCredentialsTest, AnInstanceWithoutARoleSaysWhatToDo) {
 }
 
 TEST_F(AwsCredentialsTest, ADefaultProfileWithARegionAloneIsNoSource) {
-    files["/root/.aws/config"] = "[default]\nregion=eu-west-1\n";
+    files["/home/u/.aws/config"] = "[default]\nregion=eu-west-1\n";
     be_an_instance("2027-01-15T09:00:00Z");
     expect_key(get(), "INSTANCE");
 }

@@ -1,15 +1,10 @@
 #include "net/aws_profile.h"
 
+#include "net/http_message.h"
+
 namespace perdure {
 
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-    constexpr std::string_view kBlank = " \t\r";
-    const auto first = text.find_first_not_of(kBlank);
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
-}
 
 /// The profile that "[…]" begins; nothing if the section is none.
 std::optional<std::string> profile_of(std::string_view section, bool is_config) {

@@ -3,7 +3,6 @@
 #include <curl/curl.h>
 
 #include <algorithm>
-#include <cctype>
 
 #include "base/check.h"
 #include "net/rate_limiter.h"
@@ -19,20 +18,6 @@ constexpr std::size_t kMostHeaders = 64U << 10;
 void set_up_libcurl() {
     static const bool ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
     PERDURE_CHECK(ready);
-}
-
-bool same_name(std::string_view a, std::string_view b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-        return std::tolower(static_cast<unsigned char>(x)) ==
-               std::tolower(static_cast<unsigned char>(y));
-    });
-}
-
-std::string_view trimmed(std::string_view text) {
-    const auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
-    while (!text.empty() && blank(text.front())) text.remove_prefix(1);
-    while (!text.empty() && blank(text.back())) text.remove_suffix(1);
-    return text;
 }
 
 class HeaderList {
@@ -80,7 +65,7 @@ Error error_of(CURLcode code, const std::string& where, const char* detail) {
 
 std::optional<std::string_view> HttpResponse::header(std::string_view name) const {
     for (const HttpHeader& header : headers)
-        if (same_name(header.name, name)) return header.value;
+        if (same_header_name(header.name, name)) return header.value;
     return std::nullopt;
 }
 
@@ -154,7 +139,8 @@ struct HttpClient::Transfer {
         if (colon == std::string_view::npos) return size * count;
         t.response.headers.push_back(
             {std::string(line.substr(0, colon)), std::string(trimmed(line.substr(colon + 1)))});
-        if (same_name(line.substr(0, colon), "content-length")) t.reserve(line.substr(colon + 1));
+        if (same_header_name(line.substr(0, colon), "content-length"))
+            t.reserve(line.substr(colon + 1));
         return size * count;
     }
 

@@ -53,6 +53,9 @@ struct HttpHeader {
     std::string value;
 };
 
+/// Without spaces, tabs and line ends at either end, as headers and settings are read.
+std::string_view trimmed(std::string_view text);
+
 /// ASCII letters compare equal in either case, as names of headers do.
 bool same_header_name(std::string_view a, std::string_view b);
 
