@@ -449,7 +449,8 @@ void write_options(const Corpus& corpus) {
               {"packs/std/d/2d/00000001-0000000000000001-2d06a9cdbe08552e19d7e378ad1d8e48",
                "fate/00000001/0000000000000002/00000003", "gc/0000000000000001.verdict"});
     put_texts(corpus, "password", {"secret\n", "s\r\nmore"});
-    put_texts(corpus, "path_list", {"# comment\n/etc\r\n\n/srv data\n"});
+    put_texts(corpus, "path_list",
+              {"# comment\n/etc\r\n\n/srv data\n", std::string_view("/etc\0#/a\nb\0", 11)});
     put_texts(
         corpus, "patterns",
         {"home/a/b.o\n*.o\n!/home/a/*\n**/cache\n[a-c_]?\\*\n/x/**/y\n", "a\xff/b\n[^\xff]*\n"});

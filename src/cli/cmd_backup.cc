@@ -27,7 +27,7 @@ namespace {
 struct BackupArguments {
     std::vector<std::string> paths;
     FilesOptions files;
-    std::vector<std::string> exclude_files, files_from;
+    std::vector<std::string> exclude_files, files_from, files_from_raw;
     std::vector<std::string> tags;
     std::string host;
     std::string compression = "auto";
@@ -40,12 +40,25 @@ struct BackupArguments {
     unsigned workers = 0;
 };
 
-/// The lines of a file, or of standard input for "-".
-Result<std::vector<std::string>> read_lines(const std::string& path) {
-    if (path == "-") return parse_lines(std::cin);
+using ListParser = Result<std::vector<std::string>> (*)(std::istream&);
+
+/// What stands in a list, or on standard input for "-".
+Result<std::vector<std::string>> read_list(const std::string& path, ListParser parse) {
+    if (path == "-") return parse(std::cin).context("standard input");
     std::ifstream file(path);
     if (!file) return system_error(errno, "opening " + path);
-    return parse_lines(file);
+    return parse(file).context(path);
+}
+
+/// Reads lists and puts what they hold behind what is there.
+Result<void> append_lists(const std::vector<std::string>& lists, ListParser parse,
+                          std::vector<std::string>& to) {
+    for (const std::string& list : lists) {
+        auto found = PERDURE_TRY(read_list(list, parse));
+        to.insert(to.end(), std::make_move_iterator(found.begin()),
+                  std::make_move_iterator(found.end()));
+    }
+    return {};
 }
 
 std::string absolute_of(const std::string& path) {
@@ -145,10 +158,8 @@ Result<void> run_backup_command(Context& context, BackupArguments& arguments) {
         return Error(ErrorKind::InvalidInput, "--stdin-from-command needs a command")
             .with_hint("write it last: --stdin-from-command -- pg_dump mydb");
     const bool stream = arguments.standard_input || arguments.from_command;
-    for (const std::string& list : arguments.files_from) {
-        const auto lines = PERDURE_TRY(read_lines(list));
-        arguments.paths.insert(arguments.paths.end(), lines.begin(), lines.end());
-    }
+    PERDURE_TRY(append_lists(arguments.files_from, parse_lines, arguments.paths));
+    PERDURE_TRY(append_lists(arguments.files_from_raw, parse_names, arguments.paths));
     if (stream && arguments.dry_run)
         return Error(ErrorKind::InvalidInput, "--dry-run does not go with a stream");
     if (stream != arguments.paths.empty())
@@ -156,10 +167,7 @@ Result<void> run_backup_command(Context& context, BackupArguments& arguments) {
                      stream ? "paths and a stream do not go into one point" : "nothing to back up")
             .with_hint(stream ? "run two backups"
                               : "name at least one path, or use --files-from or --stdin");
-    for (const std::string& list : arguments.exclude_files) {
-        const auto lines = PERDURE_TRY(read_lines(list));
-        arguments.files.exclude.insert(arguments.files.exclude.end(), lines.begin(), lines.end());
-    }
+    PERDURE_TRY(append_lists(arguments.exclude_files, parse_lines, arguments.files.exclude));
     BackupOptions options;
     options.compression = PERDURE_TRY(parse_compression(arguments.compression));
     if (arguments.verify_writes != "all" && arguments.verify_writes != "sample")
@@ -216,7 +224,11 @@ void add_backup_command(CLI::App& app, Context& context) {
                       "do not enter other filesystems");
     command
         ->add_option("--files-from", a->files_from,
-                     "read paths from this file, - for standard input")
+                     "read paths from this file, one a line, - for standard input")
+        ->allow_extra_args(false);
+    command
+        ->add_option("--files-from-raw", a->files_from_raw,
+                     "read paths from this file, as they are, a NUL after each")
         ->allow_extra_args(false);
     command->add_flag("--stdin", a->standard_input, "back up standard input");
     command->add_option("--stdin-name,--stdin-filename", a->stream_name, "name of the stream")

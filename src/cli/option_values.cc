@@ -17,13 +17,29 @@ Result<double> parse_subset(const std::string& text) {
     return percent / 100;
 }
 
-std::vector<std::string> parse_lines(std::istream& in) {
+Result<std::vector<std::string>> parse_lines(std::istream& in) {
     std::vector<std::string> lines;
     for (std::string line; std::getline(in, line);) {
         if (line.ends_with('\r')) line.pop_back();
+        if (line.find('\0') != std::string::npos)
+            return Error(ErrorKind::InvalidInput, "a line holds a NUL character")
+                .with_hint("give a list with NUL between its paths to --files-from-raw");
         if (!line.empty() && line[0] != '#') lines.push_back(line);
     }
+    if (in.bad()) return Error(ErrorKind::Io, "reading failed");
     return lines;
+}
+
+Result<std::vector<std::string>> parse_names(std::istream& in) {
+    std::vector<std::string> names;
+    for (std::string name; std::getline(in, name, '\0');) {
+        if (name.empty())
+            return Error(ErrorKind::InvalidInput,
+                         "path " + std::to_string(names.size() + 1) + " is empty");
+        names.push_back(name);
+    }
+    if (in.bad()) return Error(ErrorKind::Io, "reading failed");
+    return names;
 }
 
 }  // namespace perdure

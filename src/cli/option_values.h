@@ -13,6 +13,11 @@ namespace perdure {
 Result<double> parse_subset(const std::string& text);
 
 /// A list of paths or patterns, one a line; empty lines and those that begin with # are left out.
-std::vector<std::string> parse_lines(std::istream& in);
+/// InvalidInput where it holds a NUL, which would cut a path short without a word; Io.
+Result<std::vector<std::string>> parse_lines(std::istream& in);
+
+/// A list of paths as they are, a NUL after each, as `find -print0` writes it. InvalidInput where a
+/// path is empty; Io.
+Result<std::vector<std::string>> parse_names(std::istream& in);
 
 }  // namespace perdure

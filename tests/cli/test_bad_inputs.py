@@ -225,6 +225,23 @@ class Sources(CliTest):
         self.assertEqual(result.one("summary")["outcome"], "partial")
         self.assertEqual(self.paths(), ["/a.txt"])
 
+    def test_files_from_raw_takes_any_name(self):
+        odd = self.tree / "#new\nline "
+        odd.write_text("odd")
+        lists = self.dir / "list"
+        lists.write_bytes(os.fsencode(odd) + b"\0" + os.fsencode(self.tree / "a.txt") + b"\0")
+        self.assertEqual(self.backup("--files-from-raw", lists)["outcome"], "success")
+        self.assertEqual(set(self.points()[0]["paths"]), {str(odd), f"{self.tree}/a.txt"})
+
+    def test_a_list_that_would_lose_paths_is_refused(self):
+        lists = self.dir / "list"
+        lists.write_bytes(os.fsencode(self.tree / "a.txt") + b"\0" + os.fsencode(self.tree / "sub") + b"\0")
+        self.fails("backup", "--files-from", lists, code=1, says="--files-from-raw")
+        self.fails("backup", "--files-from", self.tree, self.tree, code=1, says="reading failed")
+        lists.write_bytes(b"\0")
+        self.fails("backup", "--files-from-raw", lists, code=1, says="path 1 is empty")
+        self.assertEqual(self.points(), [])
+
     def test_files_from_a_missing_list(self):
         self.fails("backup", "--files-from", self.dir / "none", code=1, says="none: No such file")
 
