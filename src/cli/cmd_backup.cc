@@ -74,6 +74,18 @@ void exclude_directory(FilesOptions& files, const std::string& path) {
         files.exclude_identities.emplace_back(status.st_dev, status.st_ino);
 }
 
+/// What is left out of every tree is a mistake as a root of its own.
+Result<void> check_root(const FilesOptions& files, const std::string& path) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) return {};
+    for (const auto& [device, inode] : files.exclude_identities)
+        if (status.st_dev == device && status.st_ino == inode)
+            return Error(ErrorKind::InvalidInput,
+                         path + " is the repository or cache of this very backup")
+                .with_hint("leave it out, or back it up to another repository");
+    return {};
+}
+
 /// The paths as roots. One that is missing or unreadable is an issue while others are there; alone
 /// it is an error.
 Result<std::vector<BackupRoot>> open_roots(const BackupArguments& arguments,
@@ -85,6 +97,7 @@ Result<std::vector<BackupRoot>> open_roots(const BackupArguments& arguments,
         if (std::any_of(roots.begin(), roots.end(),
                         [&](const BackupRoot& r) { return r.name == absolute; }))
             continue;
+        PERDURE_TRY(check_root(arguments.files, absolute));
         auto source = open_files(absolute, arguments.files);
         if (!source) {
             if (source.error().kind() == ErrorKind::InvalidInput) return std::move(source).error();

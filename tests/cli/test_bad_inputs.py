@@ -277,6 +277,10 @@ class Sources(CliTest):
         self.assertIn("/sub/b.txt", paths)
         self.assertEqual([p for p in paths if p.startswith(("/repo", "/cache/"))], [])
 
+    def test_the_repository_is_no_source_of_its_own_backup(self):
+        self.fails("backup", self.tree, self.repo, code=1, says="is the repository")
+        self.assertEqual(self.points(), [])
+
     def test_exclusions(self):
         (self.tree / "cached").mkdir()
         (self.tree / "cached/CACHEDIR.TAG").write_text("Signature: 8a477f597d28d172789f06886806bc55\n")
