@@ -85,14 +85,12 @@ void ProgressReporter::run(std::stop_token stop) {
         std::unique_lock lock(mutex);
         wake.wait_for(lock, stop, kTick, [] { return false; });
         if (stop.stop_requested()) return;
+        const bool silent = context_.options.quiet || context_.options.json;
+        const bool is_time = terminal_ || tick % kTicksBetweenLines == 0;
         if (progress_was_asked_for())
             print(false);
-        else if (context_.options.quiet || context_.options.json)
-            continue;
-        else if (terminal_)
-            print(true);
-        else if (tick % kTicksBetweenLines == 0)
-            print(false);
+        else if (!silent && is_time)
+            print(terminal_);
     }
 }
 

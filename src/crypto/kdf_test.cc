@@ -61,6 +61,7 @@ TEST(Kdf, ThreadsDeriveTheSameKeysAtOnce) {
     const std::string expected = to_hex(derive_key(some_key(), {}, as_bytes("x")).reveal());
     std::vector<std::jthread> threads;
     std::array<std::string, 4> got;
+    threads.reserve(got.size());
     for (std::string& mine : got)
         threads.emplace_back([&mine] {
             for (int i = 0; i < 200; ++i)

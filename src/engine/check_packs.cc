@@ -38,7 +38,8 @@ public:
         auto joined = group.join();
         const bool stopped_by_worker =
             !fed && fed.error().kind() == ErrorKind::Cancelled && !joined;
-        PERDURE_TRY(stopped_by_worker ? std::move(joined) : std::move(fed));
+        if (stopped_by_worker) return joined;
+        PERDURE_TRY(std::move(fed));
         PERDURE_TRY(std::move(joined));
         take_reports();
         return {};

@@ -17,6 +17,7 @@ public:
                        const std::vector<BackupRoot>& roots, std::stop_token stop) {
         if (options_.force) return;
         std::vector<std::string> names;
+        names.reserve(roots.size());
         for (const BackupRoot& root : roots) names.push_back(root.name);
         previous_ =
             find_previous_tree(repository, cache, options_.host, names, writer, registry_, stop);

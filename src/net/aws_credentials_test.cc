@@ -19,8 +19,7 @@ public:
 };
 
 /// A machine made of values, and a server for whatever it asks.
-class AwsCredentialsTest : public ::testing::Test {
-protected:
+struct AwsCredentialsTest : ::testing::Test {
     AwsCredentialsTest()
         : server([this](const ReceivedRequest& request) { return serve(request); }) {
         HttpOptions options;

@@ -160,8 +160,7 @@ int found_in_order(LeafIndex& index, Packs& packs, const PackTable& table) {
     return found;
 }
 
-class SparseLeafIndex : public ::testing::Test {
-protected:
+struct SparseLeafIndex : ::testing::Test {
     SparseLeafIndex() {
         LeafIndex::Limits limits;
         limits.exact_leaves = 1000;

@@ -19,8 +19,7 @@ std::string text_of(const std::optional<Buffer>& content) {
     return content ? std::string(as_text(*content)) : "(none)";
 }
 
-class LocalCacheTest : public ::testing::Test {
-protected:
+struct LocalCacheTest : ::testing::Test {
     std::string file(const std::string& name) {
         return dir / "cache/" + kRepository.hex() + "/" + name;
     }

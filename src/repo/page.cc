@@ -65,24 +65,24 @@ Result<std::vector<PackNumber>> read_dictionary(ByteReader& r, PackRegistry& reg
 
 // ---- runs: delta-coded against the run before them
 
-enum RunTag : std::uint64_t { kContinues = 0, kNextSlot = 1, kExplicit = 2, kHole = 3 };
+enum RunTag : std::uint64_t { Continues = 0, NextSlot = 1, Explicit = 2, Hole = 3 };
 
 class RunWriter {
 public:
     RunWriter(ByteWriter& w, PackDictionary& packs) : w_(w), packs_(packs) {}
     void write(const Run& run) {
         if (run.is_hole()) {
-            w_.varint(kHole);
+            w_.varint(RunTag::Hole);
             return;
         }
         if (known_ && run.pack == last_.pack && run.slot == last_.slot &&
             run.offset == last_.offset + last_.length) {
-            w_.varint(kContinues);
+            w_.varint(RunTag::Continues);
         } else if (known_ && run.pack == last_.pack && run.slot == last_.slot + 1 &&
                    run.offset == 0) {
-            w_.varint(kNextSlot);
+            w_.varint(RunTag::NextSlot);
         } else {
-            w_.varint(kExplicit);
+            w_.varint(RunTag::Explicit);
             w_.varint(packs_.index_of(run.pack));
             w_.varint(run.slot);
             w_.varint(run.offset);
@@ -104,16 +104,16 @@ public:
     /// Everything but the length, which the caller sets through settle().
     bool read(Run& run) {
         switch (r_.varint()) {
-            case kContinues:
+            case RunTag::Continues:
                 if (!known_) return false;
                 run = {last_.pack, last_.slot,
                        static_cast<std::uint32_t>(last_.offset + last_.length), 0};
                 return r_.ok();
-            case kNextSlot:
+            case RunTag::NextSlot:
                 if (!known_) return false;
                 run = {last_.pack, last_.slot + 1, 0, 0};
                 return r_.ok();
-            case kExplicit: {
+            case RunTag::Explicit: {
                 const std::uint64_t pack = r_.varint();
                 const std::uint64_t slot = r_.varint();
                 const std::uint64_t offset = r_.varint();
@@ -123,7 +123,7 @@ public:
                        static_cast<std::uint32_t>(offset), 0};
                 return true;
             }
-            case kHole: run = Run::hole(0); return r_.ok();
+            case RunTag::Hole: run = Run::hole(0); return r_.ok();
             default: return false;
         }
     }

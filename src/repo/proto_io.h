@@ -69,8 +69,8 @@ Result<void> for_each_field(ByteView message, const char* what, OnField&& on_fie
 }
 
 inline std::string to_proto(ByteView bytes) { return std::string(as_text(bytes)); }
-template <class Tag, std::size_t n>
-std::string to_proto(const Id<Tag, n>& id) {
+template <class Tag, std::size_t kSize>
+std::string to_proto(const Id<Tag, kSize>& id) {
     return std::string(as_text(id.view()));
 }
 

@@ -336,7 +336,7 @@ Result<void> Repository::revoke(WriterNumber writer, SessionNumber last, std::st
         const auto ended = store_.stat(names::point(session), stop);
         if (ended) continue;
         if (ended.error().kind() != ErrorKind::NotFound) return ended.error();
-        const auto fenced = fence(session, stop);
+        auto fenced = fence(session, stop);
         // Without a log entry that can be believed nothing under that number ever will be.
         if (!fenced && fenced.error().kind() != ErrorKind::NotFound &&
             fenced.error().kind() != ErrorKind::Corrupt)

@@ -140,8 +140,7 @@ private:
             last_kind_ = ErrorKind::Corrupt;
             return protocol::Answer::plain(protocol::AnswerKind::Invalid);
         }
-        return protocol::Answer::found(std::move(*record), tokens.token_of(digest_of(*bytes)),
-                                       identical);
+        return protocol::Answer::found(*record, tokens.token_of(digest_of(*bytes)), identical);
     }
 
     /// Of the bytes that were answered: were the object read again for it, a store that fails then

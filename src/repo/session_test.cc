@@ -13,8 +13,7 @@ namespace perdure {
 namespace {
 
 /// The fixture's repository seen through a store that can misbehave.
-class SessionTest : public ::testing::Test {
-protected:
+struct SessionTest : ::testing::Test {
     SessionTest() : identity(fixture.enrol("w")), faulty(fixture.store) {
         Credentials credentials;
         credentials.passphrase = Passphrase("correct horse");

@@ -33,7 +33,6 @@ public:
                 if (found == objects_.end()) return Answer::plain(AnswerKind::NotFound);
                 return Answer::found(found->second, action.key.number, false);
             case Verb::Tally: tallied.push_back(action.key); return Answer::done();
-            case Verb::Wait: return Answer::done();
             default: return Answer::done();
         }
     }

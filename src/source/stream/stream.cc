@@ -140,6 +140,7 @@ Result<std::unique_ptr<FileSource>> open_command_stream(const std::vector<std::s
     Fd reading(ends[0]);
     Fd writing(ends[1]);
     std::vector<char*> arguments;
+    arguments.reserve(words.size() + 1);
     for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
     arguments.push_back(nullptr);
     const pid_t child = ::fork();

@@ -644,6 +644,7 @@ TEST(DirectoryTarget, SeveralThreadsMakeFilesAndLinksAtOnce) {
     for (int d = 0; d < 10; ++d) ASSERT_TRUE(target->make(directory_entry(std::to_string(d))));
     {
         std::vector<std::jthread> threads;
+        threads.reserve(kThreads);
         for (int t = 0; t < kThreads; ++t)
             threads.emplace_back([&, t] {
                 for (int i = 0; i < kFiles; ++i) {
