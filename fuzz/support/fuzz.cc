@@ -13,7 +13,7 @@ namespace perdure::fuzz {
 
 namespace {
 
-constexpr std::size_t kMostPacks = 4096;
+constexpr std::size_t kMostPacks = 16;
 
 /// Protocol Buffers says on stderr what it refuses: a line for every other input.
 [[maybe_unused]] const auto log_handler = google::protobuf::SetLogHandler(nullptr);
