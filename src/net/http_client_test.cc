@@ -202,8 +202,10 @@ TEST(HttpClient, ManyThreadsShareItsConnections) {
     LoopbackServer server([](const ReceivedRequest& got) { return answer(200, got.target); });
     HttpClient client(quick());
     {
+        constexpr int kThreads = 4;
         std::vector<std::jthread> threads;
-        for (int t = 0; t < 4; ++t)
+        threads.reserve(kThreads);
+        for (int t = 0; t < kThreads; ++t)
             threads.emplace_back([&, t] {
                 for (int i = 0; i < 50; ++i) {
                     const std::string path = "/" + std::to_string(t) + "/" + std::to_string(i);

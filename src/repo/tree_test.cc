@@ -68,10 +68,10 @@ Paths make_paths(std::size_t count, std::uint64_t seed) {
     return paths;
 }
 
-const TreeWriter::KeepPage keep_nothing = [](PageAddress) -> Result<void> { return {}; };
+const TreeWriter::KeepPage kKeepNothing = [](PageAddress) -> Result<void> { return {}; };
 
 PageAddress write_tree(PageStore& store, const Paths& paths, LivenessMarks& live) {
-    TreeWriter writer(kBoundary, store.registry, store.storer(), keep_nothing, live);
+    TreeWriter writer(kBoundary, store.registry, store.storer(), kKeepNothing, live);
     for (const auto& [path, time] : paths) EXPECT_TRUE(writer.add(entry_at(path, time)));
     const auto root = writer.finish();
     EXPECT_TRUE(root);
@@ -285,7 +285,7 @@ TEST(Tree, LongRecipesAndXattrsComeBackFromPagesOfTheirOwn) {
         PageStore store;
         LivenessMarks live;
         const TreeEntry file = heavy_file(store.registry, runs);
-        TreeWriter writer(kBoundary, store.registry, store.storer(), keep_nothing, live);
+        TreeWriter writer(kBoundary, store.registry, store.storer(), kKeepNothing, live);
         ASSERT_TRUE(writer.add(entry_at("", 1)));
         ASSERT_TRUE(writer.add(file));
         const auto root = writer.finish();
