@@ -209,9 +209,12 @@ class PowerCutTest(ProcessTest):
     def check_list(self):
         """What was acknowledged, and at most the point that was being made."""
         machine = self.machine
-        listed = self.listed()
+        # Points that are cut short are listed as problems: gone, too.
+        result = self.json("list", code=None)
+        listed = [point["id"] for point in result.of_type("point")]
         lost = [point for point in machine.known if point not in listed]
         self.assertEqual(lost, [], "acknowledged points are gone")
+        self.assertEqual(result.code, 0, result)
         new = [point for point in listed if point not in machine.known]
         self.assertLessEqual(len(new), int(machine.begun), f"points of nobody: {new}")
         for point in new:
