@@ -35,7 +35,7 @@ class Disk:
     def fill(self, leave=0):
         """Somebody else's file that takes what is left."""
         try:
-            file = open(self.at / "filler", "wb")
+            file = open(self.at / "filler", "wb", buffering=0)
         except OSError as failed:
             if failed.errno == errno.ENOSPC:  # not even room for a name: it is full already
                 return
@@ -47,7 +47,6 @@ class Disk:
                 try:
                     file.seek(0, os.SEEK_END)
                     file.write(b"x" * 1024)
-                    file.flush()
                 except OSError:
                     return
 
