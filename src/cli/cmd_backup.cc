@@ -47,6 +47,11 @@ Result<std::vector<std::string>> read_list(const std::string& path, ListParser p
     if (path == "-") return parse(std::cin).context("standard input");
     std::ifstream file(path);
     if (!file) return system_error(errno, "opening " + path);
+    std::error_code failed;
+    if (std::filesystem::is_directory(path, failed))
+        return Error(ErrorKind::InvalidInput, path + " is a directory, not a list")
+            .with_hint(
+                "name a file that holds the list; what is backed up is named without an option");
     return parse(file).context(path);
 }
 

@@ -23,7 +23,9 @@ Result<std::vector<std::string>> parse_lines(std::istream& in) {
         if (line.ends_with('\r')) line.pop_back();
         if (line.find('\0') != std::string::npos)
             return Error(ErrorKind::InvalidInput, "a line holds a NUL character")
-                .with_hint("give a list with NUL between its paths to --files-from-raw");
+                .with_hint(
+                    "write one path or pattern a line; --files-from-raw takes paths with a NUL "
+                    "after each");
         if (!line.empty() && line[0] != '#') lines.push_back(line);
     }
     if (in.bad()) return Error(ErrorKind::Io, "reading failed");
@@ -35,7 +37,8 @@ Result<std::vector<std::string>> parse_names(std::istream& in) {
     for (std::string name; std::getline(in, name, '\0');) {
         if (name.empty())
             return Error(ErrorKind::InvalidInput,
-                         "path " + std::to_string(names.size() + 1) + " is empty");
+                         "path " + std::to_string(names.size() + 1) + " is empty")
+                .with_hint("write a NUL after each path, as find -print0 does");
         names.push_back(name);
     }
     if (in.bad()) return Error(ErrorKind::Io, "reading failed");

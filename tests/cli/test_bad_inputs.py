@@ -237,9 +237,12 @@ class Sources(CliTest):
         lists = self.dir / "list"
         lists.write_bytes(os.fsencode(self.tree / "a.txt") + b"\0" + os.fsencode(self.tree / "sub") + b"\0")
         self.fails("backup", "--files-from", lists, code=1, says="--files-from-raw")
-        self.fails("backup", "--files-from", self.tree, self.tree, code=1, says="reading failed")
+        self.fails("backup", "--exclude-file", lists, self.tree, code=1, says="one path or pattern a line")
+        for option in ("--files-from", "--files-from-raw", "--exclude-file"):
+            self.fails("backup", option, self.tree, self.tree, code=1, says="is a directory, not a list")
         lists.write_bytes(b"\0")
         self.fails("backup", "--files-from-raw", lists, code=1, says="path 1 is empty")
+        self.fails("backup", "--files-from-raw", lists, code=1, says="find -print0")
         self.assertEqual(self.points(), [])
 
     def test_files_from_a_missing_list(self):
