@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/hex.h"
 #include "cloudsim/text.h"
 
 namespace perdure::cloudsim {

@@ -1,6 +1,7 @@
 // CompleteMultipartUpload: the parts that the client names become one object.
 #include <pugixml.hpp>
 
+#include "base/hex.h"
 #include "cloudsim/s3/conditions.h"
 #include "cloudsim/s3/errors.h"
 #include "cloudsim/s3/object_headers.h"

@@ -30,7 +30,7 @@ ApiResult<CopySource> parse_copy_source(const S3Call& call) {
 ApiResult<ObjectVersion> find_copy_source(S3& s3, const S3Call& call, const CopySource& source) {
     std::optional<ObjectVersion> found;
     const bool has_version = !source.version_id.empty();
-    PERDURE_TRY(s3.with_all([&]() -> ApiResult<Answer> {
+    auto checked = s3.with_all([&]() -> ApiResult<Answer> {
         Bucket* bucket = s3.state().find(source.bucket);
         if (bucket == nullptr)
             return s3_error(404, "NoSuchBucket", "The specified bucket does not exist")
@@ -48,7 +48,8 @@ ApiResult<ObjectVersion> find_copy_source(S3& s3, const S3Call& call, const Copy
             return precondition_failed("x-amz-copy-source-If-Match");
         found = *version;
         return Answer();
-    }));
+    });
+    PERDURE_TRY(std::move(checked));
     return *found;
 }
 

@@ -1,4 +1,5 @@
 // Uploads in parts: begun, filled, listed, aborted. Their completion: complete_upload.cc.
+#include "base/hex.h"
 #include "cloudsim/s3/conditions.h"
 #include "cloudsim/s3/copy_source.h"
 #include "cloudsim/s3/errors.h"
@@ -82,12 +83,13 @@ ApiResult<ObjectPart> store_part(S3& s3, S3Call& call, unsigned number, Buffer&&
     part.number = number;
     part.etag = to_hex(md5_of(bytes));
     part.modified = call.now;
-    PERDURE_TRY(s3.with_bucket(call, [&](Bucket& bucket) -> ApiResult<Answer> {
+    auto checked = s3.with_bucket(call, [&](Bucket& bucket) -> ApiResult<Answer> {
         PERDURE_TRY(s3.allow(call, bucket, "s3:PutObject", call.key));
         const Upload* upload = PERDURE_TRY(find_upload(call, bucket));
         part.checksum = PERDURE_TRY(part_checksum(call, *upload, bytes));
         return Answer();
-    }));
+    });
+    PERDURE_TRY(std::move(checked));
     auto blob = s3.world().blobs.put(std::move(bytes));
     if (!blob) return internal_error(blob.error());
     part.blob = *blob;

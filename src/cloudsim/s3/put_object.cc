@@ -1,4 +1,5 @@
 // PutObject and CopyObject.
+#include "base/hex.h"
 #include "cloudsim/s3/conditions.h"
 #include "cloudsim/s3/copy_source.h"
 #include "cloudsim/s3/errors.h"
@@ -58,11 +59,12 @@ ApiResult<Answer> put_object(S3& s3, S3Call& call) {
             "Object Lock parameters");
     // Before anything is stored, so that a refusal costs nothing; what decides is asked again
     // below.
-    PERDURE_TRY(s3.with_bucket(call, [&](Bucket& bucket) -> ApiResult<Answer> {
+    auto checked = s3.with_bucket(call, [&](Bucket& bucket) -> ApiResult<Answer> {
         PERDURE_TRY(allow_put(s3, call, bucket, version));
         PERDURE_TRY(check_write_conditions(s3, call, bucket));
         return Answer();
-    }));
+    });
+    PERDURE_TRY(std::move(checked));
     version.size = call.body.bytes.size();
     version.etag = to_hex(md5_of(call.body.bytes));
     version.checksum = checksum_to_keep(call, call.body.bytes);
