@@ -124,7 +124,8 @@ ApiResult<Answer> CloudSim::Services::apply(Case& c) {
 Answer CloudSim::Services::answered(Case& c, ApiResult<Answer> result) {
     if (result) return std::move(*result);
     const std::string resource = c.service == Service::S3 ? c.request.path : "";
-    return error_answer(c.service, result.error(), resource, c.request_id);
+    const ErrorForm form = error_form(c.service, c.claim);
+    return error_answer(form, result.error(), resource, c.request_id);
 }
 
 Delivered CloudSim::Services::with_fault(Case& c, const FaultAction& fault) {
@@ -138,7 +139,9 @@ Delivered CloudSim::Services::with_fault(Case& c, const FaultAction& fault) {
     Delivered delivered;
     if (fault.kind == Kind::Status) {
         delivered.answer = answered(c, error);
-    } else if (!fault.is_before()) {
+    } else if (fault.is_before()) {
+        delivered.answer.status = 0;
+    } else {
         Request again = fault.is_twice() ? c.request : Request();
         delivered.answer = apply_and_answer(c);
         if (fault.is_twice()) {

@@ -76,20 +76,20 @@ std::optional<BodyPlan> plan_body(const Request& request, std::uint64_t most) {
     return plan;
 }
 
-bool HttpConnection::wait_readable() {
+bool HttpConnection::wait_readable(bool is_idle) {
     pollfd polled{fd_, POLLIN, 0};
     constexpr int kTick = 250;
     for (int waited = 0; waited < idle_ms_; waited += kTick) {
         const int ready = ::poll(&polled, 1, kTick);
         if (ready > 0) return true;
         if (ready < 0 && errno != EINTR) return false;
-        if (stream_.empty() && is_wanted_()) return false;
+        if (is_idle && is_wanted_()) return false;
     }
     return false;
 }
 
-bool HttpConnection::receive_more() {
-    if (!wait_readable()) return false;
+bool HttpConnection::receive_more(bool is_idle) {
+    if (!wait_readable(is_idle)) return false;
     const std::size_t before = stream_.size();
     stream_.resize(before + (64u << 10));
     const ssize_t got = ::recv(fd_, stream_.data() + before, stream_.size() - before, 0);
@@ -104,13 +104,15 @@ std::optional<std::string> HttpConnection::read_head() {
         if (end != std::string::npos) {
             std::string head = stream_.substr(0, end);
             stream_.erase(0, end + 4);
+            has_served_ = true;
             return head;
         }
         if (stream_.size() > kMostHead) {
             refuse(431, "Request Header Fields Too Large");
             return std::nullopt;
         }
-        if (!receive_more()) return std::nullopt;
+        // A client that has been accepted is heard once before its place is given away.
+        if (!receive_more(has_served_ && stream_.empty())) return std::nullopt;
     }
 }
 
@@ -214,6 +216,12 @@ bool HttpConnection::send(const Answer& answer, const Delivery& how,
 void HttpConnection::refuse(int status, std::string_view reason) {
     send_bytes("HTTP/1.1 " + std::to_string(status) + " " + std::string(reason) +
                "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    ::shutdown(fd_, SHUT_WR);
+    // What was sent already is taken: closing on unread bytes would take the answer back.
+    char part[4096];
+    pollfd polled{fd_, POLLIN, 0};
+    for (int pieces = 0; pieces < 256 && ::poll(&polled, 1, 200) > 0; ++pieces)
+        if (::recv(fd_, part, sizeof part, 0) <= 0) return;
 }
 
 void HttpConnection::wait_for_end() {

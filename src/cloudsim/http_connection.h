@@ -41,8 +41,9 @@ public:
     void wait_for_end();
 
 private:
-    bool wait_readable();
-    bool receive_more();
+    /// False at the end of its time, or where an idle connection's place is wanted.
+    bool wait_readable(bool is_idle = false);
+    bool receive_more(bool is_idle = false);
     bool take_line(std::string& line);
     bool take_bytes(std::uint64_t count, Buffer& into);
     bool read_chunks(Buffer& into, std::uint64_t most);
@@ -56,6 +57,7 @@ private:
     const int idle_ms_;
     const std::function<bool()> is_wanted_;
     std::string stream_;  // received, not yet taken
+    bool has_served_ = false;
 };
 
 }  // namespace perdure::cloudsim

@@ -149,11 +149,14 @@ ApiResult<Policy> Policy::parse(std::string_view text, PolicyKind kind) {
     const json& statements = document["Statement"];
     const Reader reader{kind};
     if (!statements.is_array()) {
-        policy.statements_.push_back(PERDURE_TRY(reader.statement(statements)));
+        Statement only = PERDURE_TRY(reader.statement(statements));
+        policy.statements_.push_back(std::move(only));
         return policy;
     }
-    for (const json& one : statements)
-        policy.statements_.push_back(PERDURE_TRY(reader.statement(one)));
+    for (const json& one : statements) {
+        Statement next = PERDURE_TRY(reader.statement(one));
+        policy.statements_.push_back(std::move(next));
+    }
     return policy;
 }
 

@@ -46,7 +46,10 @@ class Honesty(CloudSimTest):
         self.refused("NotImplemented", self.s3.get_object_torrent, Bucket=self.bucket, Key="k")
         self.refused("NotImplemented", self.client("sts").get_session_token, status=501)
         self.refused("NotImplemented", self.client("ec2").describe_regions)
-        self.expects_unknown = ["s3:GET /bucket", "s3:GET /bucket/k", "sts:GetSessionToken", "ec2:POST /"]
+        self.refused("NotImplemented", self.client("ssm").list_commands)
+        self.refused("NotImplemented", self.client("route53").list_hosted_zones)
+        self.refused("NotImplemented", self.client("ebs").list_snapshot_blocks, SnapshotId="snap-1")
+        self.expects_unknown = ["s3:GET /bucket", "s3:GET /bucket/k", "sts:GetSessionToken", "ec2:POST /", "ssm:POST /", "route53:GET /2013-04-01/hostedzone", "ebs:GET /snapshots/snap-1/blocks"]
 
     def test_an_answer_outside_the_model_is_noticed(self):
         model = self.s3.meta.service_model.operation_model("ListObjectsV2")

@@ -1,12 +1,11 @@
 """Who may do what: policies, roles, temporary credentials, and where a machine finds its own."""
 
 import json
-import os
 import urllib.error
 import urllib.request
 
-import botocore.session
 from botocore.credentials import ContainerProvider, InstanceMetadataProvider
+from botocore.exceptions import MetadataRetrievalError
 from botocore.utils import ContainerMetadataFetcher, InstanceMetadataFetcher
 
 from harness import ACCOUNT, CloudSimTest, allow, deny, main, policy
@@ -23,7 +22,7 @@ class Policies(CloudSimTest):
         user.get_object(Bucket=self.bucket, Key="in/k")
         error = self.refused("AccessDenied", user.get_object, Bucket=self.bucket, Key="out", status=403)
         self.assertIn("s3:GetObject", error["Error"]["Message"])
-        self.assertIn(f"user/reader", error["Error"]["Message"])
+        self.assertIn("user/reader", error["Error"]["Message"])
         self.refused("AccessDenied", user.put_object, Bucket=self.bucket, Key="in/k", Body=b"")
         self.refused("AccessDenied", user.list_objects_v2, Bucket=self.bucket)
         self.refused("AccessDenied", user.delete_object, Bucket=self.bucket, Key="in/k")
@@ -230,7 +229,8 @@ class Machines(CloudSimTest):
         self.assertEqual(self.ask("api/token", "PUT", X_aws_ec2_metadata_token_ttl_seconds="60")[0], 404)
         self.assertEqual(self.ask("meta-data/iam/security-credentials/"), (200, "host"))
         self.assertIsNotNone(self.found())
-        self.assertIsNone(self.found(ec2_metadata_v1_disabled=True))
+        with self.assertRaises(MetadataRetrievalError):
+            self.found(ec2_metadata_v1_disabled=True)
 
     def test_absent(self):
         self.assertIsNone(self.found())

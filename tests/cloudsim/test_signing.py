@@ -77,7 +77,7 @@ class Signing(CloudSimTest):
         self.assertEqual(self.send("GET", "/bucket/k", region="eu-west-1"), (400, "AuthorizationHeaderMalformed"))
         self.assertEqual(self.headers["x-amz-bucket-region"], REGION)
         status, code = self.send("GET", "/bucket/k", service="kms")
-        self.assertEqual((status, code), (501, "NotImplemented"))
+        self.assertEqual((status, code), (501, ""))
         self.expects_unknown = ["kms:GET /bucket/k"]
 
     def test_clocks_that_differ(self):

@@ -202,7 +202,8 @@ Time lifecycle_time(Time from, std::uint64_t days) {
 ApiResult<std::vector<LifecycleRule>> parse_lifecycle(const pugi::xml_node& root) {
     std::vector<LifecycleRule> rules;
     for (const pugi::xml_node node : root.children("Rule")) {
-        rules.push_back(PERDURE_TRY(read_rule(node)));
+        LifecycleRule rule = PERDURE_TRY(read_rule(node));
+        rules.push_back(std::move(rule));
         const std::string& id = rules.back().id;
         const auto same = std::count_if(rules.begin(), rules.end(),
                                         [&](const LifecycleRule& r) { return r.id == id; });

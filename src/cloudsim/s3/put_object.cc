@@ -68,7 +68,8 @@ ApiResult<Answer> put_object(S3& s3, S3Call& call) {
     version.size = call.body.bytes.size();
     version.etag = to_hex(md5_of(call.body.bytes));
     version.checksum = checksum_to_keep(call, call.body.bytes);
-    version.parts.push_back(PERDURE_TRY(store_bytes(s3, std::move(call.body.bytes))));
+    ObjectPart whole = PERDURE_TRY(store_bytes(s3, std::move(call.body.bytes)));
+    version.parts.push_back(std::move(whole));
     auto answer = s3.with_bucket(call, [&](Bucket& bucket) -> ApiResult<Answer> {
         PERDURE_TRY(publish(s3, call, bucket, version));
         Answer done;

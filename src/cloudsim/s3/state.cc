@@ -185,7 +185,10 @@ Result<ObjectVersion> S3State::version_from(const json& value, std::set<std::str
     v.modified = time_from(value, "modified");
     v.size = value.value("size", std::uint64_t{0});
     v.etag = value.value("etag", "");
-    for (const json& part : value["parts"]) v.parts.push_back(PERDURE_TRY(part_from(part, blobs)));
+    for (const json& record : value["parts"]) {
+        ObjectPart part = PERDURE_TRY(part_from(record, blobs));
+        v.parts.push_back(std::move(part));
+    }
     v.storage_class = value.value("storage_class", "STANDARD");
     v.headers = value.value("headers", TextMap());
     v.tags = value.value("tags", TextMap());
@@ -216,8 +219,10 @@ Result<void> S3State::load_bucket(const std::string& name, std::set<std::string>
     for (const std::string& file : files_.list(folder + "/objects")) {
         const json record = PERDURE_TRY(files_.load(folder + "/objects/" + file));
         auto& versions = bucket.objects[record.value("key", "")];
-        for (const json& v : record["versions"])
-            versions.push_back(PERDURE_TRY(version_from(v, blobs)));
+        for (const json& v : record["versions"]) {
+            ObjectVersion version = PERDURE_TRY(version_from(v, blobs));
+            versions.push_back(std::move(version));
+        }
     }
     for (const std::string& file : files_.list(folder + "/uploads")) {
         const json record = PERDURE_TRY(files_.load(folder + "/uploads/" + file));
