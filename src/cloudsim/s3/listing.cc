@@ -262,58 +262,76 @@ ApiResult<Answer> list_object_versions(S3& s3, S3Call& call) {
     });
 }
 
+namespace {
+
+/// Those behind the markers, by key and then by id.
+std::vector<const Upload*> uploads_behind(const S3Call& call, const ListQuery& query,
+                                          const Bucket& bucket) {
+    const std::string key = call.parameter("key-marker"),
+                      after_id = call.parameter("upload-id-marker");
+    std::vector<const Upload*> uploads;
+    for (const auto& [id, upload] : bucket.uploads) {
+        const bool is_behind =
+            upload.key > key || (upload.key == key && !after_id.empty() && id > after_id);
+        if (upload.key.starts_with(query.prefix) && (key.empty() || is_behind))
+            uploads.push_back(&upload);
+    }
+    std::stable_sort(uploads.begin(), uploads.end(),
+                     [](const Upload* a, const Upload* b) { return a->key < b->key; });
+    return uploads;
+}
+
+void add_upload(XmlWriter& xml, const ListQuery& query, const Bucket& bucket,
+                const Upload& upload) {
+    xml.open("Upload").text("Key", query.shown(upload.key)).text("UploadId", upload.id);
+    xml.open("Initiator").text("ID", upload.initiator).close();
+    xml.open("Owner").text("ID", bucket.account).close();
+    xml.text("StorageClass", upload.draft.storage_class);
+    xml.text("Initiated", iso_time(upload.initiated));
+    if (!upload.checksum_algorithm.empty())
+        xml.text("ChecksumAlgorithm", upload.checksum_algorithm)
+            .text("ChecksumType", upload.checksum_type);
+    xml.close();
+}
+
+Answer uploads_page(const S3Call& call, const ListQuery& query, const Bucket& bucket) {
+    XmlWriter xml("ListMultipartUploadsResult", kS3Namespace);
+    xml.text("Bucket", call.bucket).text("KeyMarker", query.shown(call.parameter("key-marker")));
+    xml.text("UploadIdMarker", call.parameter("upload-id-marker"));
+    xml.text("Prefix", query.shown(query.prefix));
+    if (!query.delimiter.empty()) xml.text("Delimiter", query.shown(query.delimiter));
+    if (!query.encoding.empty()) xml.text("EncodingType", query.encoding);
+    std::vector<std::string> groups;
+    std::uint64_t count = 0;
+    const Upload* last = nullptr;
+    bool is_truncated = false;
+    for (const Upload* upload : uploads_behind(call, query, bucket)) {
+        const auto group = query.group_of(upload->key);
+        if (group && !groups.empty() && groups.back() == *group) continue;
+        is_truncated = count == query.most;
+        if (is_truncated) break;
+        ++count;
+        last = upload;
+        if (group) {
+            groups.push_back(*group);
+        } else {
+            add_upload(xml, query, bucket, *upload);
+        }
+    }
+    add_groups(xml, query, groups);
+    if (is_truncated && last != nullptr)
+        xml.text("NextKeyMarker", query.shown(last->key)).text("NextUploadIdMarker", last->id);
+    xml.number("MaxUploads", query.most).flag("IsTruncated", is_truncated);
+    return xml_answer(std::move(xml));
+}
+
+}  // namespace
+
 ApiResult<Answer> list_multipart_uploads(S3& s3, S3Call& call) {
     const ListQuery query = PERDURE_TRY(read_query(call, "max-uploads"));
-    const std::string after_key = call.parameter("key-marker"),
-                      after_id = call.parameter("upload-id-marker");
     return s3.with_bucket(call, [&](Bucket& bucket) -> ApiResult<Answer> {
         PERDURE_TRY(s3.allow(call, bucket, "s3:ListBucketMultipartUploads", ""));
-        std::vector<const Upload*> uploads;
-        for (const auto& [id, upload] : bucket.uploads) {
-            const bool is_behind = upload.key > after_key ||
-                                   (upload.key == after_key && !after_id.empty() && id > after_id);
-            if (upload.key.starts_with(query.prefix) && (after_key.empty() || is_behind))
-                uploads.push_back(&upload);
-        }
-        std::stable_sort(uploads.begin(), uploads.end(),
-                         [](const Upload* a, const Upload* b) { return a->key < b->key; });
-        XmlWriter xml("ListMultipartUploadsResult", kS3Namespace);
-        xml.text("Bucket", call.bucket)
-            .text("KeyMarker", query.shown(after_key))
-            .text("UploadIdMarker", after_id);
-        xml.text("Prefix", query.shown(query.prefix));
-        if (!query.delimiter.empty()) xml.text("Delimiter", query.shown(query.delimiter));
-        if (!query.encoding.empty()) xml.text("EncodingType", query.encoding);
-        std::vector<std::string> groups;
-        std::uint64_t count = 0;
-        const Upload* last = nullptr;
-        bool is_truncated = false;
-        for (const Upload* upload : uploads) {
-            const auto group = query.group_of(upload->key);
-            if (group && !groups.empty() && groups.back() == *group) continue;
-            is_truncated = count == query.most;
-            if (is_truncated) break;
-            ++count;
-            last = upload;
-            if (group) {
-                groups.push_back(*group);
-                continue;
-            }
-            xml.open("Upload").text("Key", query.shown(upload->key)).text("UploadId", upload->id);
-            xml.open("Initiator").text("ID", upload->initiator).close();
-            xml.open("Owner").text("ID", bucket.account).close();
-            xml.text("StorageClass", upload->draft.storage_class)
-                .text("Initiated", iso_time(upload->initiated));
-            if (!upload->checksum_algorithm.empty())
-                xml.text("ChecksumAlgorithm", upload->checksum_algorithm)
-                    .text("ChecksumType", upload->checksum_type);
-            xml.close();
-        }
-        add_groups(xml, query, groups);
-        if (is_truncated && last != nullptr)
-            xml.text("NextKeyMarker", query.shown(last->key)).text("NextUploadIdMarker", last->id);
-        xml.number("MaxUploads", query.most).flag("IsTruncated", is_truncated);
-        return xml_answer(std::move(xml));
+        return uploads_page(call, query, bucket);
     });
 }
 
