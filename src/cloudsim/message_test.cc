@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/hex.h"
 #include "cloudsim/digests.h"
 #include "cloudsim/http_connection.h"
 #include "cloudsim/text.h"

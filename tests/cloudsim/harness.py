@@ -21,6 +21,7 @@ import service_model
 PROGRAM = os.environ.get("PERDURE_CLOUDSIM", "perdure-cloudsim")
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
+SESSION = boto3.session.Session()  # one, as it keeps the service models that it has read
 
 
 class Server:
@@ -93,7 +94,7 @@ class CloudSimTest(unittest.TestCase):
 
     def client(self, service, key="test", secret="test", token=None, region=REGION, attempts=1,
                timeout=30, style="path", **config):
-        made = boto3.session.Session().client(
+        made = SESSION.client(
             service, endpoint_url=self.server.url, region_name=region, aws_access_key_id=key,
             aws_secret_access_key=secret, aws_session_token=token,
             config=Config(retries={"total_max_attempts": attempts, "mode": "standard"},

@@ -91,7 +91,7 @@ class Signing(CloudSimTest):
 
     def test_presigned_urls(self):
         self.put("k", b"body")
-        url = self.s3.generate_presigned_url("get_object", {"Bucket": self.bucket, "Key": "k"}, ExpiresIn=60)
+        url = self.client("s3", signature_version="s3v4").generate_presigned_url("get_object", {"Bucket": self.bucket, "Key": "k"}, ExpiresIn=60)
         self.assertEqual(urllib.request.urlopen(url).read(), b"body")
         path = url[len(self.server.url):]
         self.assertEqual(self.raw("GET", path.replace("/k?", "/other?")), (403, "SignatureDoesNotMatch"))
@@ -188,7 +188,7 @@ class Signing(CloudSimTest):
             self.assertEqual(self.raw("PUT", "/bucket/trailer", body, sent), wanted)
 
     def test_a_body_in_chunks_of_the_transfer(self):
-        url = self.s3.generate_presigned_url("put_object", {"Bucket": self.bucket, "Key": "k"})
+        url = self.client("s3", signature_version="s3v4").generate_presigned_url("put_object", {"Bucket": self.bucket, "Key": "k"})
         netloc = urllib.parse.urlsplit(self.server.url).netloc
         connection = http.client.HTTPConnection(netloc)
         connection.request("PUT", url[len(self.server.url):], iter([b"one", b"two"]), {"Transfer-Encoding": "chunked"}, encode_chunked=True)
