@@ -101,7 +101,7 @@ std::optional<std::string> HttpConnection::read_head() {
     while (true) {
         while (stream_.starts_with("\r\n")) stream_.erase(0, 2);
         const std::size_t end = stream_.find("\r\n\r\n");
-        if (end != std::string::npos) {
+        if (end <= kMostHead) {
             std::string head = stream_.substr(0, end);
             stream_.erase(0, end + 4);
             has_served_ = true;
