@@ -134,8 +134,7 @@ Delivered CloudSim::Services::with_fault(Case& c, const FaultAction& fault) {
     if (fault.delay_before_ms > 0) server->sleep_ms(fault.delay_before_ms);
     ApiError error{fault.status, fault.code, fault.message, {}, {}};
     if (fault.retry_after_seconds)
-        error =
-            std::move(error).with_header("Retry-After", std::to_string(*fault.retry_after_seconds));
+        error.headers.push_back({"Retry-After", std::to_string(*fault.retry_after_seconds)});
     Delivered delivered;
     if (fault.kind == Kind::Status) {
         delivered.answer = answered(c, error);

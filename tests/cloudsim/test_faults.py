@@ -212,9 +212,11 @@ class Bounds(CloudSimTest):
         connection = self.connect()
         connection.request("PUT", "/bucket/k", headers={"Content-Length": str(1 << 40)})
         self.assertEqual(connection.getresponse().status, 413)
+        connection.close()
         connection = self.connect()
         connection.request("GET", "/bucket/k", headers={"x-long": "x" * 100_000})
         self.assertEqual(connection.getresponse().status, 431)
+        connection.close()
 
     def test_two_lengths_are_no_request(self):
         connection = self.connect()
@@ -223,6 +225,7 @@ class Bounds(CloudSimTest):
         connection.putheader("Transfer-Encoding", "chunked")
         connection.endheaders()
         self.assertEqual(connection.getresponse().status, 400)
+        connection.close()
 
 
 if __name__ == "__main__":
