@@ -85,6 +85,8 @@ void add_dump_command(CLI::App&, Context&);
 void add_check_command(CLI::App&, Context&);
 void add_stats_command(CLI::App&, Context&);
 void add_tag_command(CLI::App&, Context&);
+void add_protect_command(CLI::App&, Context&);
+void add_forget_command(CLI::App&, Context&);
 void add_key_command(CLI::App&, Context&);
 void add_cat_command(CLI::App&, Context&);
 void add_cache_command(CLI::App&, Context&);
