@@ -82,6 +82,7 @@ void add_find_command(CLI::App&, Context&);
 void add_diff_command(CLI::App&, Context&);
 void add_restore_command(CLI::App&, Context&);
 void add_dump_command(CLI::App&, Context&);
+void add_import_command(CLI::App&, Context&);
 void add_check_command(CLI::App&, Context&);
 void add_stats_command(CLI::App&, Context&);
 void add_tag_command(CLI::App&, Context&);

@@ -51,6 +51,7 @@ int run(int argc, char** argv) {
     add_diff_command(app, context);
     add_restore_command(app, context);
     add_dump_command(app, context);
+    add_import_command(app, context);
     add_check_command(app, context);
     add_stats_command(app, context);
     add_cache_command(app, context);
