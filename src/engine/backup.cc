@@ -97,7 +97,7 @@ private:
     Result<void> into_tree(BackupItem& item, TreeWriter& tree);
     Result<void> into_spool(BackupItem& item);
     Result<void> spool_into_tree(TreeWriter& tree, std::stop_token stop);
-    void count(const Entry& entry, bool unchanged);
+    void count_entry(const Entry& entry, bool unchanged);
     Result<void> join_segments(BackupBatch& batch, std::size_t at);
     void push_job(std::shared_ptr<BackupBatch> batch, std::int32_t item, std::uint32_t segment);
     void note_issue(Issue issue);
@@ -541,13 +541,13 @@ Result<void> BackupRun::into_tree(BackupBatch& batch, TreeWriter& tree) {
             PERDURE_TRY(into_spool(item));
             continue;
         }
-        count(item.kept ? item.kept->entry.entry : item.tree.entry, item.kept.has_value());
+        count_entry(item.kept ? item.kept->entry.entry : item.tree.entry, item.kept.has_value());
         PERDURE_TRY(into_tree(item, tree));
     }
     return {};
 }
 
-void BackupRun::count(const Entry& entry, bool unchanged) {
+void BackupRun::count_entry(const Entry& entry, bool unchanged) {
     Statistics& s = result_.statistics;
     ++s.entries;
     ++(unchanged ? s.unchanged : s.captured);
@@ -568,7 +568,7 @@ Result<void> BackupRun::into_spool(BackupItem& item) {
 Result<void> BackupRun::spool_into_tree(TreeWriter& tree, std::stop_token stop) {
     EntrySpool::Sinks sinks;
     sinks.entry = [&](TreeEntry entry) {
-        count(entry.entry, false);
+        count_entry(entry.entry, false);
         return tree.add(std::move(entry));
     };
     sinks.issue = [&](Issue issue) {

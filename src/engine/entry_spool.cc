@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <queue>
+#include <optional>
 
 #include "base/try.h"
 #include "codec/byte_io.h"
