@@ -460,6 +460,7 @@ void write_options(const Corpus& corpus) {
     put_texts(corpus, "selector",
               {"latest\n", "latest~2@alpha:/srv:/path\ndaily,db\nalpha\n/srv\n2020-01-01",
                "1-3:/etc\n\n\n\n2026-11-21T09:47:00+0100", "1-3\ndaily\n"});
+    put_texts(corpus, "span", {"2y5m7d3h", "30d", "99999h", "0y1d", "7w", "1d1d"});
     put_texts(corpus, "subset", {"5%", "0.5%", "100%", "1e-3%", "nan%", "0x1p-2%"});
     put_texts(
         corpus, "time",

@@ -1,5 +1,5 @@
 // POSIX ACLs as the kernel keeps them: a byte for which, then the value.
-#include "engine/posix_acl.h"
+#include "base/posix_acl.h"
 #include "support/fuzz.h"
 
 using namespace perdure;
@@ -17,5 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const AclEntry& entry : acl->entries)
         fuzz::expect(entry.permissions >= 0 && entry.permissions <= 7,
                      "permissions are three bits");
+    const auto again = parse_posix_acl(encode_posix_acl(*acl));
+    fuzz::expect(again && again->entries.size() == acl->entries.size(), "an ACL is written again");
     return 0;
 }

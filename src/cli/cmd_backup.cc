@@ -12,11 +12,10 @@
 #include "app/machine.h"
 #include "app/open_store.h"
 #include "base/try.h"
+#include "cli/backup_report.h"
 #include "cli/command.h"
-#include "cli/json.h"
 #include "cli/option_values.h"
 #include "cli/progress.h"
-#include "cli/text.h"
 #include "engine/backup.h"
 #include "engine/dry_run.h"
 
@@ -125,41 +124,6 @@ Result<std::vector<BackupRoot>> open_stream(const BackupArguments& arguments,
     return roots;
 }
 
-void print_summary(Context& context, const BackupResult& result, bool dry_run) {
-    const Statistics& s = result.statistics;
-    const std::string id = result.point ? short_text(result.point->session()) : "";
-    if (context.options.json) {
-        nlohmann::json fields = to_json(s);
-        fields.update({{"point", id.empty() ? nlohmann::json() : nlohmann::json(id)},
-                       {"outcome", to_string(result.outcome)},
-                       {"dry_run", dry_run},
-                       {"issues", result.issues.size()},
-                       {"statistics", to_json(s)},
-                       {"read", s.bytes_read},
-                       {"new", s.bytes_new},
-                       {"stored", s.bytes_stored},
-                       {"seconds", result.seconds}});
-        print_json("summary", std::move(fields));
-        return;
-    }
-    if (context.options.quiet) return;
-    fmt::print("entries: {} captured, {} unchanged, {} excluded, {} failed\n", s.captured,
-               s.unchanged, s.excluded, s.failed);
-    if (dry_run) {
-        fmt::print("bytes:   {} in all, {} would be read\n", human_bytes(s.bytes),
-                   human_bytes(s.bytes_read));
-        return;
-    }
-    fmt::print("bytes:   {} in all, {} read, {} new, {} stored\n", human_bytes(s.bytes),
-               human_bytes(s.bytes_read), human_bytes(s.bytes_new), human_bytes(s.bytes_stored));
-    if (!id.empty())
-        fmt::print("point {}: {}{} in {}\n", id, to_string(result.outcome),
-                   result.issues.empty()
-                       ? ""
-                       : fmt::format(" ({})", counted(result.issues.size(), "issue")),
-                   human_duration(result.seconds));
-}
-
 Result<BackupResult> run(const OpenedRepository& opened, bool dry_run,
                          std::vector<BackupRoot> roots, const BackupOptions& options,
                          Reporter& reporter, std::stop_token stop) {
@@ -208,13 +172,7 @@ Result<void> run_backup_command(Context& context, BackupArguments& arguments) {
         run(opened, arguments.dry_run, std::move(roots), options, reporter, context.stop());
     reporter.finish();
     const BackupResult& done = PERDURE_TRY(std::move(result));
-    print_summary(context, done, arguments.dry_run);
-    context.exit_code = exit_code(done.outcome);
-    if (done.interrupted) {
-        print_note(context,
-                   "interrupted; what was stored is kept, and the next run goes on from it");
-        context.exit_code = kExitInterrupted;
-    }
+    report_backup(context, done, arguments.dry_run);
     return {};
 }
 

@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 
 #include "base/try.h"
@@ -20,9 +21,38 @@ std::string joined(const std::vector<std::string>& words) {
     return text;
 }
 
-Result<void> run_list(Context& context, const PointFilter& filter) {
+/// What was decided about a point since, for the end of its line.
+std::string fate_text(const Point& point) {
+    std::string text;
+    if (!point.tags.empty()) text += " [" + joined(point.tags) + "]";
+    if (point.expired)
+        text += " expired " + local_time(point.expired_ns) +
+                (point.expired_reason.empty() ? "" : ": " + printable(point.expired_reason));
+    else if (point.is_protected)
+        text += " protected";
+    return text;
+}
+
+void print_point(const Context& context, const Point& point) {
+    if (context.options.json) return print_json("point", to_json(point));
+    const PointHeader& h = point.header;
+    fmt::print("{:<10} {:<19} {:<16} {:>11} {:<8} {}{}\n", short_text(h.session),
+               local_time(h.finished_ns), printable(h.host), human_bytes(h.statistics.bytes),
+               h.outcome == PointOutcome::Success ? "success" : "partial", joined(h.sources),
+               fate_text(point));
+}
+
+Result<void> run_list(Context& context, const PointFilter& filter, bool all) {
     const auto opened = PERDURE_TRY(context.open(Need::AnyKey));
-    const PointList list = PERDURE_TRY(opened.repository->list_points(context.stop()));
+    PointList list = PERDURE_TRY(opened.repository->list_points(context.stop()));
+    if (all) {
+        const auto middle =
+            list.points.insert(list.points.end(), list.expired.begin(), list.expired.end());
+        std::inplace_merge(list.points.begin(), middle, list.points.end(),
+                           [](const Point& a, const Point& b) {
+                               return a.header.finished_ns < b.header.finished_ns;
+                           });
+    }
     std::size_t shown = 0;
     if (!context.options.json)
         fmt::print("{:<10} {:<19} {:<16} {:>11} {:<8} {}\n", "ID", "TIME", "HOST", "SIZE",
@@ -30,15 +60,7 @@ Result<void> run_list(Context& context, const PointFilter& filter) {
     for (const Point& point : list.points) {
         if (!PERDURE_TRY(matches(point, filter))) continue;
         ++shown;
-        if (context.options.json) {
-            print_json("point", to_json(point));
-            continue;
-        }
-        const PointHeader& h = point.header;
-        fmt::print("{:<10} {:<19} {:<16} {:>11} {:<8} {}{}\n", short_text(h.session),
-                   local_time(h.finished_ns), printable(h.host), human_bytes(h.statistics.bytes),
-                   h.outcome == PointOutcome::Success ? "success" : "partial", joined(h.sources),
-                   point.tags.empty() ? "" : " [" + joined(point.tags) + "]");
+        print_point(context, point);
     }
     for (const Problem& problem : list.problems) {
         if (context.options.json)
@@ -58,8 +80,11 @@ Result<void> run_list(Context& context, const PointFilter& filter) {
 void add_list_command(CLI::App& app, Context& context) {
     auto* command = app.add_subcommand("list", "list recovery points")->alias("snapshots");
     auto filter = std::make_shared<PointFilter>();
+    auto all = std::make_shared<bool>(false);
+    command->add_flag("--all,-a", *all, "points that have expired too");
     add_filter_options(*command, *filter);
-    run_command(*command, context, [&context, filter] { return run_list(context, *filter); });
+    run_command(*command, context,
+                [&context, filter, all] { return run_list(context, *filter, *all); });
 }
 
 }  // namespace perdure

@@ -10,6 +10,7 @@
 #include "cli/json.h"
 #include "cli/selector.h"
 #include "cli/text.h"
+#include "repo/fates.h"
 
 namespace perdure {
 
@@ -53,6 +54,8 @@ std::vector<std::string> changed_tags(const TagArguments& a, std::vector<std::st
 Result<void> run_tag(Context& context, const TagArguments& a) {
     PERDURE_TRY(check_tags(a));
     const auto opened = PERDURE_TRY(context.open(Need::Owner));
+    const FateWriter fates = PERDURE_TRY(
+        FateWriter::open(*opened.repository, opened.writer ? &*opened.writer : nullptr));
     const PointList list = PERDURE_TRY(opened.repository->list_points(context.stop()));
     std::vector<Point> points;
     for (const std::string& selector : a.selectors) {
@@ -68,7 +71,7 @@ Result<void> run_tag(Context& context, const TagArguments& a) {
             Fate fate;
             fate.kind = FateKind::Tags;
             fate.tags = after;
-            PERDURE_TRY(opened.repository->add_fate(point, std::move(fate), context.stop()));
+            PERDURE_TRY(fates.add(point, std::move(fate), context.stop()));
         }
         if (context.options.json) {
             print_json(

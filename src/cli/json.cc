@@ -56,6 +56,9 @@ nlohmann::json to_json(const Point& point) {
                         {"statistics", to_json(h.statistics)}};
     json["previous"] =
         h.previous ? nlohmann::json(short_text(h.previous->session)) : nlohmann::json();
+    json["expired"] =
+        point.expired ? nlohmann::json(to_iso8601(Time{point.expired_ns})) : nlohmann::json();
+    if (point.expired) json["expired_reason"] = point.expired_reason;
     return json;
 }
 

@@ -51,10 +51,13 @@ int run(int argc, char** argv) {
     add_diff_command(app, context);
     add_restore_command(app, context);
     add_dump_command(app, context);
+    add_import_command(app, context);
     add_check_command(app, context);
     add_stats_command(app, context);
     add_cache_command(app, context);
     add_tag_command(app, context);
+    add_protect_command(app, context);
+    add_forget_command(app, context);
     add_key_command(app, context);
     add_cat_command(app, context);
     add_version_command(app, context);

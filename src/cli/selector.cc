@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "base/clock.h"
 #include "base/try.h"
 
 namespace perdure {
@@ -11,6 +12,15 @@ namespace {
 
 bool contains(const std::vector<std::string>& list, const std::string& value) {
     return std::find(list.begin(), list.end(), value) != list.end();
+}
+
+/// A point that is meant by its id or digest and has expired.
+const Point* find_expired(const PointList& list, const std::string& selector) {
+    for (const Point& p : list.expired)
+        if (short_text(p.session()) == selector ||
+            (selector.size() >= 6 && p.digest.hex().starts_with(selector)))
+            return &p;
+    return nullptr;
 }
 
 /// All tags of "a,b".
@@ -126,8 +136,14 @@ Result<Point> select_point(const PointList& list, const std::string& selector,
     if (found.size() > 1)
         return Error(ErrorKind::InvalidInput, "several points begin with \"" + selector + "\"")
             .with_hint("give more digits");
-    if (found.empty()) return none;
-    return *found.front();
+    if (!found.empty()) return *found.front();
+    if (const Point* expired = find_expired(list, selector))
+        return Error(ErrorKind::NotFound,
+                     "point " + short_text(expired->session()) + " has expired, " +
+                         to_iso8601(Time{expired->expired_ns}) +
+                         (expired->expired_reason.empty() ? "" : ": " + expired->expired_reason))
+            .with_hint("its content may be gone; see `perdure list` for the points there are");
+    return none;
 }
 
 }  // namespace perdure

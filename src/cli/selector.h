@@ -28,7 +28,8 @@ PointSelector split_selector(std::string_view text);
 Result<std::int64_t> parse_time(const std::string& text);
 
 Result<bool> matches(const Point&, const PointFilter&);
-/// NotFound if nothing matches; InvalidInput if several do, or it is no selector.
+/// NotFound if nothing matches, or what does has expired; InvalidInput if several do, or it is no
+/// selector.
 Result<Point> select_point(const PointList&, const std::string& selector, const PointFilter&);
 
 }  // namespace perdure

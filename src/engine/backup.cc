@@ -8,6 +8,7 @@
 #include "base/task_group.h"
 #include "base/try.h"
 #include "codec/byte_io.h"
+#include "engine/entry_spool.h"
 #include "engine/file_worker.h"
 #include "engine/pack_stream.h"
 #include "engine/previous_tree.h"
@@ -94,6 +95,9 @@ private:
     Result<void> drain(TreeWriter& tree, std::size_t leave);
     Result<void> into_tree(BackupBatch& batch, TreeWriter& tree);
     Result<void> into_tree(BackupItem& item, TreeWriter& tree);
+    Result<void> into_spool(BackupItem& item);
+    Result<void> spool_into_tree(TreeWriter& tree, std::stop_token stop);
+    void count_entry(const Entry& entry, bool unchanged);
     Result<void> join_segments(BackupBatch& batch, std::size_t at);
     void push_job(std::shared_ptr<BackupBatch> batch, std::int32_t item, std::uint32_t segment);
     void note_issue(Issue issue);
@@ -140,6 +144,7 @@ private:
     std::vector<std::uint64_t> devices_;
 
     std::shared_ptr<BackupBatch> batch_;
+    std::unique_ptr<EntrySpool> spool_;  // while the source is not ordered
     std::deque<std::shared_ptr<BackupBatch>> in_order_;
     std::vector<SessionDigest> superseded_;
     std::uint64_t checkpoint_at_bytes_ = 0;
@@ -302,7 +307,12 @@ Result<void> BackupRun::back_up_root(BackupRoot& root, std::uint32_t number, std
     TreeWriter tree(
         dedup_.boundary, registry_, [this](ByteView raw) { return store_page(raw); },
         [this](PageAddress page) { return keep_page(page); }, live_);
-    PERDURE_TRY(walk_root(root, cursor.get(), tree, stop));
+    if (!root.source->is_ordered())
+        spool_ = PERDURE_TRY(EntrySpool::open(options_.spool_directory));
+    PERDURE_TRY(walk_root(root, spool_ ? nullptr : cursor.get(), tree, stop));
+    PERDURE_TRY(root.source->ended());
+    if (spool_) PERDURE_TRY(spool_into_tree(tree, stop));
+    spool_.reset();
     if (result_.statistics.entries == before.entries)
         return Error(ErrorKind::Io, root.name + ": nothing of it could be read")
             .with_hint("see the issues above");
@@ -340,8 +350,12 @@ Result<void> BackupRun::walk_root(BackupRoot& root, TreeCursor* previous, TreeWr
         } else {
             PERDURE_TRY(on_entry(std::move(std::get<WalkedEntry>(*event)), previous));
         }
-        if (batch_->items.size() >= kBatchItems || batch_->bytes >= kBatchBytes) {
+        // What a worker reads from the walk's own stream has to be read before the walk goes on.
+        const bool streamed = spool_ && !batch_->items.empty() &&
+                              batch_->items.back().walked.entry.size >= kStreamedFrom;
+        if (streamed || batch_->items.size() >= kBatchItems || batch_->bytes >= kBatchBytes) {
             PERDURE_TRY(end_batch(tree, stop));
+            if (streamed) PERDURE_TRY(drain(tree, 0));
             fresh_batch();
             PERDURE_TRY(maybe_checkpoint(tree, stop));
         }
@@ -423,6 +437,8 @@ Result<void> BackupRun::on_entry(WalkedEntry walked, TreeCursor* previous) {
     }
     BackupItem item;
     item.device = walked.entry.device;
+    item.read_once = spool_ != nullptr;
+    item.hard_link_to = walked.hard_link_to;
     const bool unchanged =
         previous != nullptr && PERDURE_TRY(take_unchanged(walked, previous, item));
     if (unchanged) {
@@ -521,15 +537,45 @@ Result<void> BackupRun::into_tree(BackupBatch& batch, TreeWriter& tree) {
             ++s.failed;
             continue;
         }
-        const Entry& entry = item.kept ? item.kept->entry.entry : item.tree.entry;
-        ++s.entries;
-        ++(item.kept ? s.unchanged : s.captured);
-        if (entry.type == EntryType::File) ++s.files;
-        if (entry.type == EntryType::Directory) ++s.directories;
-        s.bytes += entry.type == EntryType::File ? entry.size : 0;
+        if (spool_) {
+            PERDURE_TRY(into_spool(item));
+            continue;
+        }
+        count_entry(item.kept ? item.kept->entry.entry : item.tree.entry, item.kept.has_value());
         PERDURE_TRY(into_tree(item, tree));
     }
     return {};
+}
+
+void BackupRun::count_entry(const Entry& entry, bool unchanged) {
+    Statistics& s = result_.statistics;
+    ++s.entries;
+    ++(unchanged ? s.unchanged : s.captured);
+    if (entry.type == EntryType::File) ++s.files;
+    if (entry.type == EntryType::Directory) ++s.directories;
+    s.bytes += entry.type == EntryType::File ? entry.size : 0;
+}
+
+Result<void> BackupRun::into_spool(BackupItem& item) {
+    item.tree.entry.device = device_ordinal(item.device);
+    item.tree.entry.sparse = false;
+    item.tree.entry.data_extents.clear();
+    // It is long until the tree marks them, and a checkpoint must name all that is still needed.
+    live_.mark(item.tree.recipe);
+    return spool_->add(item.tree, item.hard_link_to);
+}
+
+Result<void> BackupRun::spool_into_tree(TreeWriter& tree, std::stop_token stop) {
+    EntrySpool::Sinks sinks;
+    sinks.entry = [&](TreeEntry entry) {
+        count_entry(entry.entry, false);
+        return tree.add(std::move(entry));
+    };
+    sinks.issue = [&](Issue issue) {
+        ++result_.statistics.failed;
+        note_issue(std::move(issue));
+    };
+    return spool_->finish(sinks, std::move(stop));
 }
 
 Result<void> BackupRun::into_tree(BackupItem& item, TreeWriter& tree) {

@@ -49,6 +49,7 @@ struct BackupOptions {
     std::uint64_t checkpoint_seconds = 3600;
     std::uint64_t checkpoint_bytes = 64ULL << 30;
     std::vector<Issue> issues;  // known before the run: a listed path that is missing
+    std::string spool_directory = "/var/tmp";  // for sources that are not ordered
 };
 
 struct BackupResult {

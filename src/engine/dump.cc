@@ -9,8 +9,8 @@
 #include <cerrno>
 #include <map>
 
+#include "base/posix_acl.h"
 #include "base/try.h"
-#include "engine/posix_acl.h"
 
 namespace perdure {
 
@@ -127,12 +127,14 @@ public:
     TarDump(const TarDump&) = delete;
     TarDump& operator=(const TarDump&) = delete;
 
-    Result<DumpResult> run(const std::vector<DumpItem>& items) {
+    Result<DumpResult> run(const std::vector<DumpItem>& items, ArchiveFormat format) {
         archive_ = archive_write_new();
         if (archive_ == nullptr) return Error(ErrorKind::Internal, "tar: no memory");
         PERDURE_TRY(check(archive_write_set_format_pax(archive_)));
         PERDURE_TRY(
             check(archive_write_set_format_option(archive_, "pax", "xattrheader", "SCHILY")));
+        if (format == ArchiveFormat::TarZstd)
+            PERDURE_TRY(check(archive_write_add_filter_zstd(archive_)));
         PERDURE_TRY(check(archive_write_set_bytes_per_block(archive_, kBytesAWrite)));
         PERDURE_TRY(check(archive_write_set_bytes_in_last_block(archive_, 512)));
         PERDURE_TRY(check(archive_write_open(archive_, this, nullptr, &TarDump::write, nullptr)));
@@ -263,8 +265,8 @@ Result<DumpResult> dump_file(PointReader& reader, const TreeEntry& entry, const 
 }
 
 Result<DumpResult> dump_tar(PointReader& reader, const std::vector<DumpItem>& items,
-                            const ByteSink& sink, std::stop_token stop) {
-    return TarDump(reader, sink, std::move(stop)).run(items);
+                            ArchiveFormat format, const ByteSink& sink, std::stop_token stop) {
+    return TarDump(reader, sink, std::move(stop)).run(items, format);
 }
 
 }  // namespace perdure

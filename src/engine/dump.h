@@ -34,9 +34,10 @@ struct DumpItem {
     PointPath from;
     std::string to;
 };
+enum class ArchiveFormat { Tar, TarZstd };
 /// Extended attributes go as SCHILY.xattr, ACLs as SCHILY.acl; holes as GNU sparse 1.0; names that
 /// are not UTF-8 as they are. Uses the thread's locale while it runs.
-Result<DumpResult> dump_tar(PointReader&, const std::vector<DumpItem>&, const ByteSink&,
-                            std::stop_token);
+Result<DumpResult> dump_tar(PointReader&, const std::vector<DumpItem>&, ArchiveFormat,
+                            const ByteSink&, std::stop_token);
 
 }  // namespace perdure

@@ -31,7 +31,9 @@ struct BackupItem {
     std::optional<KeptEntry> kept;  // if unchanged
     WalkedEntry walked;             // until captured
     std::uint64_t device = 0;       // as the walk saw it
+    std::string hard_link_to;       // likewise
     bool needs_capture = false;
+    bool read_once = false;  // its source is not ordered
     /// Of a changed file, where not every stored leaf is in memory.
     std::vector<PackStretch> before;
     State state = State::Captured;
@@ -119,7 +121,7 @@ private:
 
 /// Whether an item's content is read in segments by separate jobs.
 inline bool is_segmented(const BackupItem& item) {
-    return item.needs_capture && item.walked.entry.type == EntryType::File &&
+    return item.needs_capture && !item.read_once && item.walked.entry.type == EntryType::File &&
            item.walked.entry.size > kSegmentSize;
 }
 

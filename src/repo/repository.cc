@@ -606,18 +606,21 @@ Result<std::vector<Repository::ListedPoint>> Repository::load_points(
 
 Result<PointList> Repository::list_points(std::stop_token stop) const {
     std::vector<SessionName> found;
+    std::map<SessionName, std::int64_t> stored;
     PointList list;
     PERDURE_TRY(store_.list(
         "points/",
-        [&](std::string_view name, const ObjectStat&) {
-            if (const auto session = names::parse_point(name))
+        [&](std::string_view name, const ObjectStat& stat) {
+            if (const auto session = names::parse_point(name)) {
                 found.push_back(*session);
-            else
+                stored[*session] = stat.modified_ns;
+            } else
                 list.problems.push_back({std::string(name), "is not the name of a point"});
             return true;
         },
         stop));
     for (ListedPoint& listed : PERDURE_TRY(load_points(found, stop))) {
+        if (listed.point) listed.point->stored_ns = stored[listed.session];
         if (listed.lacks_key)
             ++list.unreadable;
         else if (!listed.point)
@@ -627,46 +630,15 @@ Result<PointList> Repository::list_points(std::stop_token stop) const {
             list.points.push_back(std::move(*listed.point));
     }
     PERDURE_TRY(apply_fates(list.points, list.problems, stop));
-    std::erase_if(list.points, [](const Point& p) { return p.expired; });
     std::stable_sort(list.points.begin(), list.points.end(), [](const Point& a, const Point& b) {
         return a.header.finished_ns < b.header.finished_ns;
     });
+    const auto expired = std::stable_partition(list.points.begin(), list.points.end(),
+                                               [](const Point& p) { return !p.expired; });
+    list.expired.assign(std::make_move_iterator(expired),
+                        std::make_move_iterator(list.points.end()));
+    list.points.erase(expired, list.points.end());
     return list;
-}
-
-Result<void> Repository::apply_fates(std::vector<Point>& points, std::vector<Problem>& problems,
-                                     std::stop_token stop) const {
-    std::map<SessionName, Point*> by_session;
-    for (Point& p : points) by_session[p.session()] = &p;
-    std::vector<names::FateName> found;
-    PERDURE_TRY(store_.list(
-        "fate/",
-        [&](std::string_view name, const ObjectStat&) {
-            if (const auto fate = names::parse_fate(name)) found.push_back(*fate);
-            return true;
-        },
-        stop));
-    for (const names::FateName& at : found) {
-        const auto target = by_session.find(at.point);
-        if (target == by_session.end()) continue;
-        const ObjectName name = names::fate(at.point, at.number);
-        const Buffer object = PERDURE_TRY(store_.load(name, ByteRange::all(), stop));
-        const auto opened = open_by_maintainer(ObjectType::Fate, name, object);
-        const auto fate = opened ? decode_fate(opened->body) : Result<Fate>(opened.error());
-        Point& point = *target->second;
-        if (!fate || fate->point.session != at.point || fate->point.digest != point.digest) {
-            problems.push_back(
-                {name.text(), fate ? "is about another point" : fate.error().describe()});
-            continue;
-        }
-        switch (fate->kind) {
-            case FateKind::Tags: point.tags = fate->tags; break;
-            case FateKind::Protected: point.is_protected = true; break;
-            case FateKind::Unprotected: point.is_protected = false; break;
-            case FateKind::Expired: point.expired = true; break;
-        }
-    }
-    return {};
 }
 
 Result<void> Repository::add_fate(const Point& point, Fate fate, std::stop_token stop) {

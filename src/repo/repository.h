@@ -54,11 +54,15 @@ struct Point {
     bool expired = false;
     bool is_protected = false;
     std::vector<std::string> tags;  // as they are now
+    std::int64_t stored_ns = 0;     // when the store took it, by its clock; 0 unless listed
+    std::int64_t expired_ns = 0;    // if it has expired: when, and why
+    std::string expired_reason = "";
     SessionName session() const { return header.session; }
 };
 
 struct PointList {
-    std::vector<Point> points;  // by time, oldest first
+    std::vector<Point> points;   // by time, oldest first; what has expired is none of them
+    std::vector<Point> expired;  // likewise: their content may be gone
     std::vector<Problem> problems;
     std::size_t unreadable = 0;  // sealed under generations of keys this holder was never given
 };
@@ -149,7 +153,7 @@ public:
     Result<std::string> rotate(const Passphrase&, Argon2Cost, std::string label, std::stop_token);
 
     // ---- reading
-    /// Only points, never checkpoints or fences; expired ones are left out.
+    /// Only points, never checkpoints or fences.
     Result<PointList> list_points(std::stop_token) const;
     /// All kinds of ends. NotFound; Corrupt with the reason if it cannot be believed.
     Result<Point> load_point(SessionName, std::stop_token) const;

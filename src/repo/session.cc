@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/try.h"
+#include "repo/answer_kind.h"
 #include "repo/pack_catalog.h"
 #include "repo/proto_io.h"
 #include "repo/record.h"
@@ -36,19 +37,6 @@ public:
 private:
     std::vector<Digest> digests_;
 };
-
-protocol::AnswerKind kind_of(const Error& error) {
-    switch (error.kind()) {
-        case ErrorKind::AlreadyExists: return protocol::AnswerKind::Exists;
-        case ErrorKind::NotFound: return protocol::AnswerKind::NotFound;
-        case ErrorKind::NoSpace:
-        case ErrorKind::Denied:
-        case ErrorKind::InvalidInput:
-        case ErrorKind::Unsupported: return protocol::AnswerKind::Refused;
-        case ErrorKind::Corrupt: return protocol::AnswerKind::Invalid;
-        default: return protocol::AnswerKind::Unclear;
-    }
-}
 
 }  // namespace
 
@@ -121,7 +109,7 @@ private:
         if (created) return protocol::Answer::done(tokens.token_of(digest_of(at->second)));
         last_error_ = created.error().describe();
         last_kind_ = created.error().kind();
-        return protocol::Answer::plain(kind_of(created.error()));
+        return protocol::Answer::plain(answer_kind(created.error()));
     }
 
     protocol::Answer load(const protocol::Action& action) {
@@ -130,7 +118,7 @@ private:
         if (!bytes) {
             last_error_ = bytes.error().describe();
             last_kind_ = bytes.error().kind();
-            return protocol::Answer::plain(kind_of(bytes.error()));
+            return protocol::Answer::plain(answer_kind(bytes.error()));
         }
         const auto at = sent_.find(name);
         const bool identical = at != sent_.end() && equal(*bytes, at->second);
@@ -195,7 +183,7 @@ private:
                 return true;
             },
             {});
-        if (!listed) return protocol::Answer::plain(kind_of(listed.error()));
+        if (!listed) return protocol::Answer::plain(answer_kind(listed.error()));
         if (!contradicts) return protocol::Answer::plain(protocol::AnswerKind::NotFound);
         last_error_ = prefix + ": the number was settled by a maintainer before it was committed";
         return protocol::Answer::found(protocol::ClosedStatement{tokens.token_of(Digest()), false},

@@ -30,6 +30,8 @@ struct WalkedEntry {
     Entry entry;
     std::shared_ptr<const DirectoryHandle> parent;
     std::string name;  // last component, relative to parent
+    /// Of an unordered source: a hard link, to what is at this path. It has nothing but its path.
+    std::string hard_link_to = "";
 };
 
 /// Excluded entries are reported (not what lies below them) so that counts add up.
@@ -70,9 +72,18 @@ public:
     virtual Result<bool> changed_since_open() = 0;
 };
 
+/// Of a source that is not ordered: files from this size on are not held in memory.
+constexpr std::uint64_t kStreamedFrom = 1U << 20;
+
 class FileSource {
 public:
     virtual ~FileSource() = default;
+    /// Whether entries come in path order, each path once, links as the files they are, and may be
+    /// opened as often as one likes. Else they come in any order, can be opened once, and the
+    /// content of a file from kStreamedFrom on must be read before the walk goes on.
+    virtual bool is_ordered() const { return true; }
+    /// Asked after the walk's end: an error if it ended because the source cannot be believed.
+    virtual Result<void> ended() { return {}; }
     virtual std::unique_ptr<FileWalk> walk() = 0;
     /// Opens without following links and without blocking on FIFOs or devices; checks that it is
     /// the file the walk saw (device and inode), and refreshes everything in `entry` that comes

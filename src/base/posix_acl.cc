@@ -1,4 +1,7 @@
-#include "engine/posix_acl.h"
+#include "base/posix_acl.h"
+
+#include <algorithm>
+#include <utility>
 
 #include "base/bytes.h"
 
@@ -42,6 +45,26 @@ std::optional<PosixAcl> parse_posix_acl(const ExtendedAttribute& attribute) {
         acl.entries.push_back(entry);
     }
     return acl;
+}
+
+ExtendedAttribute encode_posix_acl(PosixAcl acl) {
+    constexpr std::uint32_t kNoId = 0xffffffff;
+    std::sort(acl.entries.begin(), acl.entries.end(), [](const AclEntry& a, const AclEntry& b) {
+        return std::pair(a.tag, static_cast<std::uint32_t>(a.id)) <
+               std::pair(b.tag, static_cast<std::uint32_t>(b.id));
+    });
+    Buffer bytes(kHeader + acl.entries.size() * kEntry);
+    store_le<std::uint32_t>(bytes.data(), kVersion);
+    std::byte* at = bytes.data() + kHeader;
+    for (const AclEntry& entry : acl.entries) {
+        const bool has_id = entry.tag == AclTag::User || entry.tag == AclTag::Group;
+        store_le(at, static_cast<std::uint16_t>(entry.tag));
+        store_le(at + 2, static_cast<std::uint16_t>(entry.permissions));
+        store_le(at + 4, has_id ? static_cast<std::uint32_t>(entry.id) : kNoId);
+        at += kEntry;
+    }
+    return {acl.is_default ? "system.posix_acl_default" : "system.posix_acl_access",
+            std::string(as_text(bytes))};
 }
 
 }  // namespace perdure

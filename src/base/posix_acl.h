@@ -1,5 +1,5 @@
 // POSIX ACLs as the kernel keeps them in extended attributes: what an archive format must spell
-// out.
+// out, and what is made of its words.
 #pragma once
 
 #include <cstdint>
@@ -32,5 +32,7 @@ struct PosixAcl {
 
 /// Nothing if the attribute is no ACL, or not one in the form of version 2.
 std::optional<PosixAcl> parse_posix_acl(const ExtendedAttribute&);
+/// The attribute of an ACL, its entries in the order the kernel wants.
+ExtendedAttribute encode_posix_acl(PosixAcl);
 
 }  // namespace perdure
