@@ -84,6 +84,7 @@ void add_restore_command(CLI::App&, Context&);
 void add_dump_command(CLI::App&, Context&);
 void add_check_command(CLI::App&, Context&);
 void add_stats_command(CLI::App&, Context&);
+void add_gc_command(CLI::App&, Context&);
 void add_tag_command(CLI::App&, Context&);
 void add_key_command(CLI::App&, Context&);
 void add_cat_command(CLI::App&, Context&);

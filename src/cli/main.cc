@@ -53,6 +53,7 @@ int run(int argc, char** argv) {
     add_dump_command(app, context);
     add_check_command(app, context);
     add_stats_command(app, context);
+    add_gc_command(app, context);
     add_cache_command(app, context);
     add_tag_command(app, context);
     add_key_command(app, context);

@@ -91,6 +91,21 @@ private:
         return n < bitmaps.size() && !bitmaps[n].empty();
     }
 
+    /// A pack of moved blocks is needed for those, by the packs they were born in.
+    bool wanted(const PackTable& table) {
+        const bool holds_needed =
+            state_.needed &&
+            std::any_of(table.slots.begin(), table.slots.end(), [&](const SlotEntry& slot) {
+                return slot.birth.pack != table.pack &&
+                       state_.needed->contains(state_.registry.number_of(slot.birth.pack),
+                                               slot.birth.slot);
+            });
+        if (!holds_needed) return wanted(table.pack);
+        const std::size_t n = number(state_.registry.number_of(table.pack));
+        return n < state_.inventory.packs.size() && state_.inventory.packs[n].listed &&
+               in_subset(table.pack.pack, state_.options.subset);
+    }
+
     Result<void> push(PackAccess access, std::stop_token stop) {
         const bool pushed = queue_.push(std::make_shared<const PackAccess>(std::move(access)));
         if (pushed && !stop.stop_requested()) return {};
@@ -107,7 +122,7 @@ private:
             const auto index = PERDURE_TRY(state_.repository.load_index(
                 end.point.session(), end.point.header.index, stop, IndexParts::WithoutLiveness));
             for (const PackTable& table : index->packs) {
-                if (!wanted(table.pack)) continue;
+                if (!wanted(table)) continue;
                 PackAccess access;
                 access.table = table;
                 access.sealed_secret = index->sealed_secret;

@@ -48,8 +48,8 @@ private:
     /// The same block where a repack has put it; the error of its birth place, if there is none.
     Result<std::shared_ptr<const Buffer>> read_moved(PackNumber, std::uint32_t slot, Error at_birth,
                                                      std::stop_token);
-    Result<std::shared_ptr<const Buffer>> load(const ObjectName&, const SlotEntry&,
-                                               const PackKeys&, std::stop_token);
+    Result<std::shared_ptr<const Buffer>> load(const ObjectName&, const SlotEntry&, const PackKeys&,
+                                               std::stop_token);
     void remember(Key, std::shared_ptr<const Buffer>);
 
     const Repository& repository_;

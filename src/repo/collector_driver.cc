@@ -107,16 +107,20 @@ Error CollectorDriver::failure(protocol::Failure failure) const {
 
 // ------------------------------------------------------------------------------------ steps
 
-protocol::Answer CollectorDriver::answer_of(Result<protocol::Answer> result) {
+protocol::Answer CollectorDriver::answer_of(const std::string& name,
+                                            Result<protocol::Answer> result) {
     if (result) return std::move(*result);
     last_error_ = std::move(result).error();
+    if (last_error_->describe().find(name) == std::string::npos)
+        last_error_ = std::move(*last_error_).context(name);
     const bool unclear = answer_kind_of(*last_error_) == AnswerKind::Unclear;
     return plain(unclear ? AnswerKind::Unclear : AnswerKind::Invalid);
 }
 
 protocol::Answer CollectorDriver::perform(const Step& step) {
     const auto done = [&](Result<void> result) {
-        return answer_of(result ? Result<protocol::Answer>(protocol::Answer::done())
+        return answer_of(names::index(session_of(step.key)).text(),
+                         result ? Result<protocol::Answer>(protocol::Answer::done())
                                 : Result<protocol::Answer>(std::move(result).error()));
     };
     switch (step.verb) {
@@ -128,8 +132,8 @@ protocol::Answer CollectorDriver::perform(const Step& step) {
         }
         case Verb::Tally: return done(tally(session_of(step.key), true));
         case Verb::TallyIndex: return done(tally(session_of(step.key), false));
-        case Verb::Create: return answer_of(create(step));
-        default: return answer_of(load(step));
+        case Verb::Create: return answer_of(name_of(step.key).text(), create(step));
+        default: return answer_of(name_of(step.key).text(), load(step));
     }
 }
 
@@ -140,9 +144,10 @@ ObjectName CollectorDriver::name_of(const protocol::ObjectKey& key) const {
         case Kind::Ending: return names::point(session_of(key));
         case Kind::List: return names::condemned_list(key.number);
         case Kind::Verdict: return names::verdict(key.number);
+        case Kind::Fate: return names::fate(session_of(key), 1);
         default: break;
     }
-    PERDURE_CHECK(false && "a collector creates no other objects");
+    PERDURE_CHECK(false && "a collector asks for no other objects");
     __builtin_unreachable();
 }
 

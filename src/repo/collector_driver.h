@@ -96,7 +96,7 @@ private:
     using Step = protocol::Action;
 
     protocol::Answer perform(const Step&);
-    protocol::Answer answer_of(Result<protocol::Answer>);
+    protocol::Answer answer_of(const std::string& name, Result<protocol::Answer>);
     Result<protocol::Answer> load(const Step&);
     Result<protocol::Answer> load_list(std::uint64_t k);
     Result<protocol::Answer> load_verdict(std::uint64_t k);

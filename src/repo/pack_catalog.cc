@@ -170,9 +170,9 @@ Result<Buffer> PackCatalog::sealed_secret_of(SessionName session, std::stop_toke
     if (const auto log = repository_.load_log_entry(session, nullptr, stop)) {
         secret = log->sealed_secret;
     } else {
-        const auto index =
-            PERDURE_TRY(repository_.load_index(session, std::nullopt, stop, IndexParts::WithoutLiveness)
-                            .context("no signed record gives the session's secret"));
+        const auto index = PERDURE_TRY(
+            repository_.load_index(session, std::nullopt, stop, IndexParts::WithoutLiveness)
+                .context("no signed record gives the session's secret"));
         secret = index->sealed_secret;
     }
     state_.with([&](State& s) { s.secrets.try_emplace(session, secret); });
