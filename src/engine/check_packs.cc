@@ -48,6 +48,7 @@ private:
     struct Reported {
         PackTable table;  // without slots
         PackReport report;
+        std::vector<BirthAddress> moved;  // faulty blocks that were born elsewhere
     };
 
     Result<void> work(std::stop_token stop) {
@@ -76,9 +77,13 @@ private:
             totals_.decoded += report.decoded;
             ++packs_;
             if (report.blocks.empty() && report.pack.empty()) return;
+            std::vector<BirthAddress> moved;
+            for (const BlockFault& fault : report.blocks)
+                if (table.slots[fault.slot].birth.pack != table.pack)
+                    moved.push_back(table.slots[fault.slot].birth);
             PackTable head = table;
             head.slots = {};
-            reports.push_back({std::move(head), std::move(report)});
+            reports.push_back({std::move(head), std::move(report), std::move(moved)});
         });
     }
 
@@ -176,6 +181,14 @@ private:
             text += "; and " + std::to_string(report.blocks.size() - kMostNamedBlocks) + " more";
         for (const BlockFault& fault : report.blocks)
             state_.damage(n, fault.slot, 1, "damaged", text);
+        // Points name a block by its birth: they are hurt where that place is gone.
+        for (const BirthAddress& born : reported.moved) {
+            const PackNumber pack = state_.registry.number_of(born.pack);
+            if (!state_.inventory.pack(pack).listed)
+                state_.damage(pack, born.slot, 1, "damaged",
+                              "what is left of it lies in " + reported.table.name().text() +
+                                  ", which is damaged");
+        }
     }
 
     CheckState& state_;

@@ -44,7 +44,8 @@ Result<GcResult> run_gc(const Maintainer& maintainer, const RepackIdentity& iden
     GcResult result;
     if (options.dry_run) return result;
     PERDURE_TRY(collection.delete_due(result.collection));
-    if (!PERDURE_TRY(collection.finish_begun(result.collection))) {
+    const bool finished = PERDURE_TRY(collection.finish_begun(result.collection));
+    if (!finished) {
         PERDURE_TRY(collection.delete_due(result.collection));
         return result;
     }

@@ -201,10 +201,11 @@ private:
         const auto done = run_backup(repository, writers_[static_cast<std::size_t>(writer)],
                                      LocalCache(), std::move(sources), options, reporter, {});
         // Nothing else may end a backup than a fence.
-        if (!done)
+        if (!done) {
             EXPECT_EQ(done.error().kind(), ErrorKind::Fenced)
                 << done.error().describe() << ", PERDURE_GC_SEED=" << seed_;
-        if (!done) return;
+            return;
+        }
         const std::lock_guard lock(mutex_);
         kept_[done->point->session()] = roots;
     }
@@ -214,12 +215,14 @@ private:
         const auto done =
             run_gc(repository, maintainers_[static_cast<std::size_t>(collector)], options);
         // Two that collect at once may get into each other's way; neither may say all is well.
-        if (!done)
+        if (!done) {
             EXPECT_TRUE(done.error().kind() == ErrorKind::Unavailable ||
                         done.error().kind() == ErrorKind::Fenced)
                 << done.error().describe() << ", PERDURE_GC_SEED=" << seed_;
+            return;
+        }
         const std::lock_guard lock(mutex_);
-        if (done) deleted_ += done->collection.deleted.packs;
+        deleted_ += done->collection.deleted.packs;
     }
 
     void expire_one(Repository& repository, int i) {
