@@ -116,7 +116,7 @@ void count_space(const OpenedRepository& opened, Totals& totals, std::stop_token
     const auto maintainer =
         Maintainer::from(*opened.repository, opened.writer ? &*opened.writer : nullptr);
     if (!maintainer) return;
-    const CollectionRules rules;
+    const CollectionRules rules{};
     auto plan = Collection(*maintainer, rules, stop).plan();
     if (plan) totals.space = std::move(*plan);
 }

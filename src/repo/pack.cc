@@ -229,7 +229,6 @@ MovedPackBuilder::MovedPackBuilder(const PackContext& context, PackKind kind, co
     manifest_.pack = {context.session, id};
     manifest_.key_commitment =
         derive_pack_keys(context.repository, context.secret, manifest_.pack).commitment;
-    secrets_.emplace(context.session, context.sealed_secret);
 }
 
 void MovedPackBuilder::add(const SlotEntry& entry, ByteView block,

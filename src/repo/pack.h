@@ -116,7 +116,8 @@ public:
 
     bool empty() const { return manifest_.slots.empty(); }
     bool full() const {
-        return blocks_.size() + kMaxBlockRaw + kBlockHeaderSize > context_.target_size;
+        return blocks_.size() + kMaxBlockRaw + kBlockHeaderSize > context_.target_size ||
+               secrets_.size() == kMostSecrets;
     }
     /// `entry`: lengths, leaf count and birth; its offset is the builder's to give. `commitment`:
     /// of the key of the pack it was born in; `secret`: of that session.
@@ -126,6 +127,8 @@ public:
     FinishedPack finish();
 
 private:
+    static constexpr std::size_t kMostSecrets = 256;  // so that readers need no long header
+
     const PackContext& context_;
     PackKind kind_;
     PackManifest manifest_;

@@ -26,7 +26,7 @@ class Gc(CliTest):
                    "text": f"version {i}\n", **files}
         root = self.make_tree(content)
         summary = self.backup(root)
-        self.ids.append(summary["point"]["id"])
+        self.ids.append(summary["point"])
         self.versions.append(content)
         return summary
 
@@ -68,10 +68,10 @@ class Gc(CliTest):
         moved = self.gc("--now", "--max-unused", "0").one("summary")
         self.assertGreater(moved["repacked_blocks"], 0)
         third = self.back_up(1)
-        self.assertLess(third["statistics"]["bytes_new"], 100_000)
+        self.assertLess(third["new"], 100_000)
         self.run_program("cache", "--clear")
         fourth = self.back_up(1)
-        self.assertLess(fourth["statistics"]["bytes_new"], 100_000)
+        self.assertLess(fourth["new"], 100_000)
         for i in (1, 2, 3):
             self.expect_restores(i)
         self.json("check", "--level", "deep")
