@@ -139,6 +139,7 @@ void print_result_json(const GcResult& result, bool dry_run) {
                            {"grace_ends", time_or_null(c.grace_ends_ns)},
                            {"list", c.list == 0 ? nlohmann::json() : nlohmann::json(c.list)},
                            {"repacked", to_json(result.repack.from)},
+                           {"indexes_deleted", c.indexes},
                            {"repacked_blocks", result.repack.blocks},
                            {"repacked_into", result.repack.bytes},
                            {"waiting", to_json(c.waiting)},

@@ -19,7 +19,7 @@ Result<std::optional<LivenessMarks>> summary_of(CheckState& state, const Point& 
     LivenessMarks marks;
     const auto index = state.repository.load_index(point.session(), point.header.index, state.stop);
     const auto marked =
-        index ? mark_summary(state.repository, **index, state.registry, marks, state.stop)
+        index ? mark_summary(state.repository, **index, state.registry, marks, nullptr, state.stop)
               : Result<void>(index.error());
     if (!marked && ends_check(marked.error())) return marked.error();
     return marked ? std::optional(std::move(marks)) : std::nullopt;

@@ -57,6 +57,7 @@ Result<GcResult> run_gc(const Maintainer& maintainer, const RepackIdentity& iden
     }
     PERDURE_TRY(collection.collect(result.collection));
     PERDURE_TRY(collection.delete_due(result.collection));
+    PERDURE_TRY(collection.delete_indexes(result.collection));
     return result;
 }
 

@@ -172,4 +172,14 @@ Result<void> Collection::delete_due(CollectionResult& result) {
     return {};
 }
 
+Result<void> Collection::delete_indexes(CollectionResult& result) {
+    for (const SessionName session : driver_.needless_indexes()) {
+        if (stop_.stop_requested()) return Error(ErrorKind::Cancelled, "interrupted");
+        PERDURE_TRY(repository_.store().remove(names::hints(session), stop_));
+        PERDURE_TRY(repository_.store().remove(names::index(session), stop_));
+        ++result.indexes;
+    }
+    return {};
+}
+
 }  // namespace perdure

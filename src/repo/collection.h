@@ -31,7 +31,8 @@ struct CollectionResult {
     PackAmount deleted;
     PackAmount in_grace;
     std::int64_t grace_ends_ns = 0;
-    std::uint64_t list = 0;  // made by this run
+    std::uint64_t list = 0;     // made by this run
+    std::uint64_t indexes = 0;  // deleted, of expired points whose packs are all gone
     std::vector<OpenSession> waiting;
     std::vector<SessionName> fenced;
     std::vector<Problem> problems;
@@ -49,6 +50,8 @@ public:
     Result<bool> collect(CollectionResult&);
     /// Deletes what verdicts drop and whose grace period is over.
     Result<void> delete_due(CollectionResult&);
+    /// Then the indexes and hints that nothing needs any more.
+    Result<void> delete_indexes(CollectionResult&);
 
     CollectorDriver& driver() { return driver_; }
 

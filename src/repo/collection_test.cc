@@ -74,6 +74,7 @@ protected:
             if (!collected) return collected.error();
         }
         if (const auto deleted = collection.delete_due(result); !deleted) return deleted.error();
+        if (const auto done = collection.delete_indexes(result); !done) return done.error();
         return result;
     }
     CollectionResult must_gc() {
@@ -114,6 +115,22 @@ TEST_F(CollectionTest, WhatOnlyAnExpiredPointNeededIsDeletedAndTheRestStays) {
     EXPECT_FALSE(is_stored(gone.pack));
     expect_readable(kept, {0});
     EXPECT_EQ(must_gc().deleted.packs, 0U) << "a second run finds nothing";
+}
+
+TEST_F(CollectionTest, AnIndexGoesOnceItsPointExpiredAndItsPacksAreGone) {
+    const Made gone = commit({"one"});
+    const Made partly = commit({"two", "three"});
+    commit({"four"}, {{}, 0, {{partly.pack, {1}}}});
+    expire(gone.session);
+    expire(partly.session);
+    const auto has_index = [&](const Made& made) {
+        return fixture.store.stat(names::index(made.session), {}).has_value();
+    };
+    EXPECT_EQ(must_gc().indexes, 1U);
+    EXPECT_FALSE(has_index(gone));
+    EXPECT_TRUE(has_index(partly)) << "it says where live blocks lie";
+    EXPECT_EQ(must_gc().indexes, 0U);
+    expect_readable(partly, {0});
 }
 
 TEST_F(CollectionTest, NothingIsMadeWhereNothingCanGo) {

@@ -6,6 +6,7 @@
 #include "repo/collector_driver.h"
 #include "repo/liveness.h"
 #include "repo/protocol/judge.h"
+#include "repo/protocol/upkeep.h"
 
 namespace perdure {
 
@@ -119,14 +120,12 @@ Result<void> CollectorDriver::tally(SessionName session, bool protects) {
     if (indexed_.contains(session) && (!joins || protecting_.contains(session))) return {};
     auto index = repository_.load_index(session, end.index, stop_,
                                         joins ? IndexParts::All : IndexParts::WithoutLiveness);
-    if (!index && !protects && index.error().kind() == ErrorKind::NotFound) {
-        // That of an expired point may have been deleted, its packs before it.
-        problems_.push_back({names::index(session).text(), "is gone; what it named is left alone"});
-        return {};
-    }
+    // That of an expired point, or of a repack, may have been deleted, all its packs before it.
+    if (!index && !protects && index.error().kind() == ErrorKind::NotFound) return {};
     if (!index) return std::move(index).error();
     if (joins)
-        PERDURE_TRY(mark_summary(repository_, **index, facts_.registry(), facts_.live(), stop_));
+        PERDURE_TRY(
+            mark_summary(repository_, **index, facts_.registry(), facts_.live(), &bases_, stop_));
     if (joins) protecting_.emplace(session, end.digest);
     if (protects && is_checkpoint) checkpoints_.emplace(session, *end.index);
     if (!indexed_.insert(session).second) return {};
@@ -150,7 +149,8 @@ Result<void> CollectorDriver::join_checkpoints() {
     for (const auto& [session, digest] : checkpoints_) {
         if (is_superseded(session) || protecting_.contains(session)) continue;
         const auto index = PERDURE_TRY(repository_.load_index(session, digest, stop_));
-        PERDURE_TRY(mark_summary(repository_, *index, facts_.registry(), facts_.live(), stop_));
+        PERDURE_TRY(
+            mark_summary(repository_, *index, facts_.registry(), facts_.live(), &bases_, stop_));
         protecting_.emplace(session, ends_.at(session).digest);
     }
     return {};
@@ -211,6 +211,29 @@ Result<std::vector<PackNumber>> CollectorDriver::condemned() {
         condemned.push_back(candidate.pack);
     }
     return condemned;
+}
+
+/// Whose points are expired, whose packs are gone by verdict, and that no kept summary builds on.
+std::vector<SessionName> CollectorDriver::needless_indexes() const {
+    const CollectionView view = this->view(0);
+    std::set<SessionName> named;  // with packs that are there, or that no verdict lets go
+    for (std::uint32_t i = 0; i < facts_.packs(); ++i) {
+        const PackNumber n{i};
+        const bool is_gone = view.is_dropped(n) && !facts_.pack(n).stored;
+        if (facts_.pack(n).is_known && !is_gone) named.insert(facts_.registry().pack_of(n).session);
+    }
+    std::vector<SessionName> needless;
+    for (const SessionName session : indexed_) {
+        const End& end = ends_.at(session);
+        protocol::IndexUse use;
+        use.ended = true;
+        use.protects = end.record.protects();
+        use.expired = is_expired(session) || is_superseded(session);
+        use.all_packs_deleted = !named.contains(session);
+        use.base_of_kept = bases_.contains(session);
+        if (protocol::may_delete_index(use)) needless.push_back(session);
+    }
+    return needless;
 }
 
 bool CollectorDriver::is_lost(const SessionDigest& end) const {

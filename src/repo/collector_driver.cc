@@ -325,11 +325,15 @@ Result<protocol::Answer> CollectorDriver::load_end(SessionName session) {
     return protocol::Answer::found(at->second.record, tokens_.token_of(at->second.digest), false);
 }
 
-Result<protocol::Answer> CollectorDriver::load_fate(SessionName session) const {
+bool CollectorDriver::is_expired(SessionName session) const {
     const Digest& digest = ends_.at(session).digest;
     const auto [from, to] = expiries_.equal_range(session);
-    const bool expired = std::any_of(from, to, [&](const auto& e) { return e.second == digest; });
-    return expired ? protocol::Answer::found({}, 1, false) : plain(AnswerKind::NotFound);
+    return std::any_of(from, to, [&](const auto& e) { return e.second == digest; });
+}
+
+Result<protocol::Answer> CollectorDriver::load_fate(SessionName session) const {
+    return is_expired(session) ? protocol::Answer::found({}, 1, false)
+                               : plain(AnswerKind::NotFound);
 }
 
 // ------------------------------------------------------------------------------------ waiting

@@ -65,6 +65,9 @@ public:
     /// What verdicts drop and other lists condemn. `judging`: a list, its own packs marked listed.
     CollectionView view(std::uint64_t judging) const;
 
+    /// Indexes that may be deleted once all has been walked.
+    std::vector<SessionName> needless_indexes() const;
+
     const std::vector<OpenSession>& waiting() const { return waiting_; }
     const std::vector<SessionName>& fenced() const { return fenced_; }
     const std::vector<Problem>& problems() const { return problems_; }
@@ -111,6 +114,7 @@ private:
     Result<void> tally(SessionName, bool protects);
     Result<void> read_fate(const names::FateName&, const ObjectName&);
     bool is_superseded(SessionName) const;
+    bool is_expired(SessionName) const;
     void note_entry(SessionName, const Entry&);
     Result<void> join_checkpoints();
 
@@ -158,7 +162,8 @@ private:
     std::map<SessionName, Digest> protecting_;  // counted in the OR, with their ends' digests
     std::map<SessionName, Digest>
         checkpoints_;  // with their indexes, until all that may supersede them was read
-    std::set<SessionName> indexed_, joined_;
+    std::set<SessionName> indexed_;
+    std::set<SessionName> bases_;     // whose indexes kept summaries build on
     std::set<SessionName> barriers_;  // of list_
     std::vector<OpenSession> waiting_;
     std::vector<SessionName> fenced_;

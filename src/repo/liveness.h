@@ -1,6 +1,7 @@
 // Liveness summaries: which blocks an end needs, joined over many (FORMAT.md §11).
 #pragma once
 
+#include <set>
 #include <stop_token>
 
 #include "repo/index.h"
@@ -9,9 +10,10 @@
 
 namespace perdure {
 
-/// Marks what the summary in `index` names, with those it builds on. Corrupt or NotFound, naming
-/// the index, if one of them is missing, does not authenticate or holds no summary.
+/// Marks what the summary in `index` names, with those it builds on, whose sessions `bases` gets if
+/// it is not null. Corrupt or NotFound, naming the index, if one of them is missing, does not
+/// authenticate or holds no summary.
 Result<void> mark_summary(const Repository&, const Index& index, PackRegistry&, LivenessMarks&,
-                          std::stop_token);
+                          std::set<SessionName>* bases, std::stop_token);
 
 }  // namespace perdure
