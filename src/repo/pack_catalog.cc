@@ -188,7 +188,9 @@ Result<std::vector<PackAccess>> PackCatalog::find_moved(PackNumber pack, std::ui
         if (!moved) break;
         for (const MovedBlocks::Place& place : moved->places_of(block)) {
             PackAccess access;
-            access.table = *place.table;
+            access.table.pack = place.table->pack;  // what names it; not all of its slots
+            access.table.kind = place.table->kind;
+            access.table.retention_class = place.table->retention_class;
             access.table.slots = {*place.entry};
             found.push_back(std::move(access));
         }

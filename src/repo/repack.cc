@@ -176,9 +176,10 @@ Result<std::vector<Buffer>> BlockCopier::read(const PackTable& table,
 
 Result<LeafTableHasher*> BlockCopier::hasher_of(DomainName domain) {
     auto& hasher = hashers_[domain];
-    if (!hasher)
-        hasher = std::make_unique<LeafTableHasher>(
-            repository_.id(), PERDURE_TRY(repository_.keyring().domain(domain)));
+    if (!hasher) {
+        const DomainKeys keys = PERDURE_TRY(repository_.keyring().domain(domain));
+        hasher = std::make_unique<LeafTableHasher>(repository_.id(), keys);
+    }
     return hasher.get();
 }
 

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "base/try.h"
 #include "engine/gc.h"
 #include "support/small_repository.h"
 
