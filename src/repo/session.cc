@@ -41,7 +41,9 @@ public:
             const protocol::Action action = machine.next();
             if (action.verb == protocol::Verb::Done) return {};
             if (action.verb == protocol::Verb::Failed) return failure(action.failure, what);
-            if (stop_.stop_requested() && action.key.type == protocol::ObjectType::LogEntry)
+            const bool begins = action.key.type == protocol::ObjectType::LogEntry &&
+                                action.verb != protocol::Verb::Copy;
+            if (stop_.stop_requested() && begins)
                 return Error(ErrorKind::Cancelled, "interrupted");
             const protocol::Answer answer =
                 action.verb == protocol::Verb::Copy ? copy() : perform(action);
