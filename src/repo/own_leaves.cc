@@ -61,7 +61,7 @@ public:
                 fresh.push_back(SessionNumber{n});
         for (auto known = known_.sessions.rbegin(); known != known_.sessions.rend(); ++known)
             if (!from_cache(*known)) from_repository(*known, true);
-        if (left_out_) attach_moved();
+        attach_moved();
         if (fresh.empty() && settled <= number(known_.below) + kEndingsReadAgain) return;
         known_.below = SessionNumber{std::max(settled, number(known_.below))};
         known_.sessions.insert(known_.sessions.end(), fresh.rbegin(), fresh.rend());
@@ -113,14 +113,14 @@ private:
         for (const PackHints& pack : hints) by_pack.emplace(pack.pack, &pack);
         for (const PackTable& table : packs) {
             const auto at = by_pack.find(table.pack.pack);
-            left_out_ = left_out_ || !session_.may_reuse(table.pack);
             if (at != by_pack.end() && session_.may_reuse(table.pack))
                 leaves_.attach(table, at->second->fingerprints);
         }
     }
 
-    /// Some of this writer's packs are gone, or going: what was live in them lies in packs of
-    /// maintainers. Only packs that hold nothing of other writers are asked.
+    /// Where there were collections, packs of this writer may be gone, and their indexes with them:
+    /// what was live in them lies in packs of maintainers. Only packs that hold nothing of other
+    /// writers are asked.
     void attach_moved() {
         const auto moved = session_.moved_blocks(stop_);
         if (!moved) return;
@@ -152,7 +152,6 @@ private:
     LeafIndex& leaves_;
     const std::stop_token stop_;
     CachedSessions known_;
-    bool left_out_ = false;  // a pack that may not be reused
 };
 
 }  // namespace

@@ -51,8 +51,8 @@ public:
     bool may_reuse(const BirthPack&) const;
     /// May this block be reused, wherever it lies now? Thread-safe.
     bool may_reuse(const BirthAddress&, std::stop_token) const;
-    /// What repacks moved; null where none of this writer's packs are condemned, so that nobody
-    /// has to look. Thread-safe.
+    /// What repacks moved; null where there never was a collection, so that nobody has to look.
+    /// Thread-safe.
     std::shared_ptr<const MovedBlocks> moved_blocks(std::stop_token) const;
 
     /// A fresh pack id. Thread-safe.

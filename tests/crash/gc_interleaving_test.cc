@@ -128,10 +128,11 @@ private:
 Roots tree_of(int writer, int i) {
     MemoryTree tree;
     for (int t = 0; t < i; ++t) tree.tick();
+    // More than a block, so that a pack is needed in part: what follows lies in the next one.
+    tree.put_file("changes", noise(static_cast<std::uint64_t>(100 * writer + i), 1'100'000));
     tree.put_file("same", noise(static_cast<std::uint64_t>(writer), 30'000));
     // Comes back every other time: content that only an expired point has left.
     tree.put_file("swings", noise(10 + static_cast<std::uint64_t>(i % 2), 20'000));
-    tree.put_file("changes", noise(static_cast<std::uint64_t>(100 * writer + i), 10'000));
     return {{"/data", tree}};
 }
 

@@ -36,8 +36,8 @@ class Repacked(unittest.TestCase):
 
     def back_up(self, version):
         self.tree.mkdir(exist_ok=True)
-        (self.tree / "same").write_bytes(random.Random(1).randbytes(400_000))
-        (self.tree / "changes").write_bytes(random.Random(version).randbytes(200_000))
+        (self.tree / "same").write_bytes(random.Random(1).randbytes(2_500_000))
+        (self.tree / "changes").write_bytes(random.Random(version).randbytes(1_500_000))
         return self.perdure("backup", self.tree)[-1]["point"]
 
     def expect_restores(self, *without):
