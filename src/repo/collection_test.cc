@@ -410,7 +410,9 @@ protected:
         Collection collection(*as, rules, {});
         EXPECT_TRUE(collection.plan());
         CollectionView view = collection.driver().view(0);
-        for (const PackNumber n : *collection.driver().condemned()) view.leave(n);
+        const auto condemned = collection.driver().condemned();
+        EXPECT_TRUE(condemned);
+        for (const PackNumber n : *condemned) view.leave(n);
         RepackLimits limits;
         limits.max_unused_share = max_unused;
         const RepackPlan plan = plan_repack(collection.driver().facts(), view, limits);
