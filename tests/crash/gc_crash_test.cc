@@ -162,7 +162,7 @@ TEST_P(GcCrash, AfterAnyChangeTheNextCollectionBackupAndRestoreWork) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, GcCrash, ::testing::Bool(),
-                         [](const auto& info) { return info.param ? "AfterIt" : "BeforeIt"; });
+                         [](const auto& way) { return way.param ? "AfterIt" : "BeforeIt"; });
 
 TEST(GcDiskFull, ACollectionOnAFullStoreStopsAndLosesNothing) {
     const World before;
