@@ -43,8 +43,7 @@ public:
             if (action.verb == protocol::Verb::Failed) return failure(action.failure, what);
             const bool begins = action.key.type == protocol::ObjectType::LogEntry &&
                                 action.verb != protocol::Verb::Copy;
-            if (stop_.stop_requested() && begins)
-                return Error(ErrorKind::Cancelled, "interrupted");
+            if (stop_.stop_requested() && begins) return Error(ErrorKind::Cancelled, "interrupted");
             const protocol::Answer answer =
                 action.verb == protocol::Verb::Copy ? copy() : perform(action);
             if (encode_error_) return std::move(*encode_error_);
