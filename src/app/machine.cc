@@ -136,20 +136,51 @@ Result<std::optional<WriterIdentity>> load_identity(const Repository& repository
     return identity;
 }
 
-Result<WriterIdentity> enrol_this_machine(Repository& repository, const std::string& host,
-                                          std::stop_token stop) {
-    const std::string path = identity_path(repository.id());
+namespace {
+
+Result<void> make_key_directory(const std::string& path) {
     std::error_code failed;
     const auto directory = std::filesystem::path(path).parent_path();
     std::filesystem::create_directories(directory, failed);
     if (failed)
         return Error(ErrorKind::Io, "making " + directory.string() + ": " + failed.message());
     ::chmod(directory.c_str(), 0700);
+    return {};
+}
+
+}  // namespace
+
+Result<WriterIdentity> enrol_this_machine(Repository& repository, const std::string& host,
+                                          std::stop_token stop) {
+    const std::string path = identity_path(repository.id());
+    PERDURE_TRY(make_key_directory(path));
     Certificate certificate;
     certificate.name = host;
     WriterIdentity identity = PERDURE_TRY(repository.enrol(certificate, stop));
     // A lost, damaged or revoked identity is replaced by a new writer; the old one stays enrolled
     // until it is retired.
+    PERDURE_TRY(publish_key(path, identity, 0));
+    return identity;
+}
+
+Result<WriterIdentity> maintainer_of_this_machine(Repository& repository, const std::string& host,
+                                                  std::stop_token stop) {
+    std::string path = identity_path(repository.id());
+    path.replace(path.size() - 4, 4, ".maintainer.key");
+    auto known = read_writer_key(path);
+    if (!known && !is_lost(known.error())) return known;
+    const bool counts = known && known->repository == repository.id() &&
+                        known->role == Role::Maintainer &&
+                        repository.is_enrolled(known->enrolment, stop) &&
+                        repository.epoch().revocation_of(known->enrolment) == nullptr;
+    if (counts) return known;
+    PERDURE_TRY(make_key_directory(path));
+    Certificate certificate;
+    certificate.role = Role::Maintainer;
+    certificate.name = host + " (gc)";
+    WriterIdentity identity = PERDURE_TRY(repository.enrol(certificate, stop));
+    // A maintainer cuts no leaves and holds nothing that would tell of content.
+    for (DomainKeys& keys : identity.domains) keys.dedup_secret = Key256();
     PERDURE_TRY(publish_key(path, identity, 0));
     return identity;
 }

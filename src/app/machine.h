@@ -31,4 +31,9 @@ Result<std::optional<WriterIdentity>> load_identity(const Repository&);
 /// Enrols this machine and keeps its identity. Owner only.
 Result<WriterIdentity> enrol_this_machine(Repository&, const std::string& host, std::stop_token);
 
+/// This machine's identity as a maintainer, which repacks for the owner; it is enrolled if it has
+/// none. Owner only.
+Result<WriterIdentity> maintainer_of_this_machine(Repository&, const std::string& host,
+                                                  std::stop_token);
+
 }  // namespace perdure

@@ -5,11 +5,13 @@
 #include <CLI/CLI.hpp>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "base/try.h"
 #include "cli/command.h"
 #include "cli/json.h"
 #include "cli/text.h"
+#include "repo/collection.h"
 
 namespace perdure {
 
@@ -33,6 +35,14 @@ struct Totals {
     std::uint64_t logical = 0;  // sum over points
     std::uint64_t largest = 0;  // of the newest point of each source
     std::int64_t oldest_ns = 0, newest_ns = 0;
+    std::optional<CollectionPlan> space;  // what gc would do; only for who may collect
+
+    std::uint64_t condemned() const {
+        return space->condemnable.bytes + space->listed.bytes + space->due.bytes;
+    }
+    std::uint64_t live() const {
+        return space->stored.bytes - condemned() - space->in_grace.bytes - space->unused;
+    }
 };
 
 Result<void> count_objects(Store& store, Totals& totals, std::stop_token stop) {
@@ -101,6 +111,36 @@ Result<void> count_blocks(const Repository& repository, Totals& totals, std::sto
     return {};
 }
 
+/// What of the packs is needed, and what gc could free: the joined summaries of all points.
+void count_space(const OpenedRepository& opened, Totals& totals, std::stop_token stop) {
+    const auto maintainer =
+        Maintainer::from(*opened.repository, opened.writer ? &*opened.writer : nullptr);
+    if (!maintainer) return;
+    const CollectionRules rules{};
+    auto plan = Collection(*maintainer, rules, stop).plan();
+    if (plan) totals.space = std::move(*plan);
+}
+
+nlohmann::json space_json(const Totals& t) {
+    if (!t.space) return nlohmann::json();
+    return {{"live", t.live()},
+            {"unused", t.space->unused},
+            {"condemned", t.condemned()},
+            {"in_grace", t.space->in_grace.bytes},
+            {"grace_ends", t.space->grace_ends_ns == 0
+                               ? nlohmann::json()
+                               : nlohmann::json(to_iso8601({t.space->grace_ends_ns}))}};
+}
+
+void print_space(const Totals& t) {
+    fmt::print("space:         {} live, about {} unused in packs that stay; gc can free {}",
+               human_bytes(t.live()), human_bytes(t.space->unused), human_bytes(t.condemned()));
+    if (t.space->in_grace.packs > 0)
+        fmt::print(", and {} after {}", human_bytes(t.space->in_grace.bytes),
+                   local_time(t.space->grace_ends_ns));
+    fmt::print("\n");
+}
+
 double ratio(std::uint64_t of, std::uint64_t to) {
     return to == 0 ? 0 : static_cast<double>(of) / static_cast<double>(to);
 }
@@ -127,6 +167,7 @@ void print_totals_json(const Totals& t, const StoreProperties& store) {
                          {"deduplication", ratio(t.logical, t.data.raw)},
                          {"compression", ratio(t.data.raw, t.data.sealed)},
                          {"saving", ratio(t.logical, t.all.bytes)},
+                         {"space", space_json(t)},
                          {"store",
                           {{"description", store.description},
                            {"conditional_create", store.conditional_create},
@@ -150,6 +191,7 @@ void print_totals(const Totals& t, const StoreProperties& store) {
     fmt::print("packs:         {} of content ({}), {} of trees ({})\n", t.data_packs.objects,
                human_bytes(t.data_packs.bytes), t.metadata_packs.objects,
                human_bytes(t.metadata_packs.bytes));
+    if (t.space) print_space(t);
     fmt::print("objects:\n");
     for (const auto& [prefix, amount] : t.by_prefix)
         fmt::print("  {:<12} {:>8}  {:>11}\n", printable(prefix), amount.objects,
@@ -170,6 +212,7 @@ Result<void> run_stats(Context& context) {
     PERDURE_TRY(count_objects(*opened.store, totals, context.stop()));
     PERDURE_TRY(count_points(*opened.repository, totals, context.stop()));
     PERDURE_TRY(count_blocks(*opened.repository, totals, context.stop()));
+    count_space(opened, totals, context.stop());
     if (context.options.json)
         print_totals_json(totals, opened.store->properties());
     else

@@ -85,6 +85,7 @@ void add_dump_command(CLI::App&, Context&);
 void add_import_command(CLI::App&, Context&);
 void add_check_command(CLI::App&, Context&);
 void add_stats_command(CLI::App&, Context&);
+void add_gc_command(CLI::App&, Context&);
 void add_tag_command(CLI::App&, Context&);
 void add_protect_command(CLI::App&, Context&);
 void add_forget_command(CLI::App&, Context&);

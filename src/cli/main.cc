@@ -54,6 +54,7 @@ int run(int argc, char** argv) {
     add_import_command(app, context);
     add_check_command(app, context);
     add_stats_command(app, context);
+    add_gc_command(app, context);
     add_cache_command(app, context);
     add_tag_command(app, context);
     add_protect_command(app, context);

@@ -86,8 +86,10 @@ private:
     // ---- the merge with the previous tree
     Result<void> on_entry(WalkedEntry walked, TreeCursor* previous);
     Result<bool> take_unchanged(const WalkedEntry& walked, TreeCursor* previous, BackupItem& item);
-    bool may_reuse(PackNumber pack);
+    bool may_reuse(PackNumber pack, std::uint32_t slot);
+    Result<void> test_carried(std::stop_token stop);
     bool carries(const KeptEntry& kept);
+    void carry(const LivenessSummary::Pack& pack);
     std::uint64_t device_ordinal(std::uint64_t device);
 
     // ---- batches
@@ -193,11 +195,19 @@ Result<void> BackupRun::prepare(std::stop_token stop) {
         const auto index =
             PERDURE_TRY(repository_.load_index(point->session(), point->header.index, stop));
         if (index->liveness)
-            for (const auto& pack : index->liveness->packs)
-                carried_.mark(registry_.number_of(pack.pack), pack.blocks);
+            for (const auto& pack : index->liveness->packs) carry(pack);
         break;
     }
     return {};
+}
+
+/// What a list that this session obeys condemns is not carried: the tree does without it.
+void BackupRun::carry(const LivenessSummary::Pack& pack) {
+    const PackNumber n = registry_.number_of(pack.pack);
+    if (session_->may_reuse(pack.pack)) return carried_.mark(n, pack.blocks);
+    for (std::uint32_t slot = 0; slot < 64 * pack.blocks.size(); ++slot)
+        if ((pack.blocks[slot / 64] >> (slot % 64) & 1) != 0 && may_reuse(n, slot))
+            carried_.mark(n, slot);
 }
 
 Result<void> BackupRun::open_session(std::stop_token stop) {
@@ -376,22 +386,24 @@ std::uint64_t BackupRun::device_ordinal(std::uint64_t device) {
     return devices_.size() - 1;
 }
 
-bool BackupRun::may_reuse(PackNumber pack) {
+bool BackupRun::may_reuse(PackNumber pack, std::uint32_t slot) {
     if (number(pack) >= may_reuse_.size()) may_reuse_.resize(number(pack) + 1, -1);
     signed char& known = may_reuse_[number(pack)];
     if (known < 0) known = session_->may_reuse(registry_.pack_of(pack)) ? 1 : 0;
-    return known == 1;
+    return known == 1 || session_->may_reuse(registry_.address(pack, slot), {});
 }
 
 bool BackupRun::carries(const KeptEntry& kept) {
     const auto of_runs = [this](const Recipe& recipe) {
-        return std::all_of(recipe.begin(), recipe.end(),
-                           [this](const Run& run) { return run.is_hole() || may_reuse(run.pack); });
+        return std::all_of(recipe.begin(), recipe.end(), [this](const Run& run) {
+            return run.is_hole() || may_reuse(run.pack, run.slot);
+        });
     };
-    return may_reuse(kept.origin->page.pack) && of_runs(kept.entry.recipe) &&
+    const PageAddress& origin = kept.origin->page;
+    return may_reuse(origin.pack, origin.slot) && of_runs(kept.entry.recipe) &&
            of_runs(kept.outlined_runs) &&
            std::all_of(kept.pages.begin(), kept.pages.end(),
-                       [this](const PageAddress& page) { return may_reuse(page.pack); });
+                       [this](const PageAddress& page) { return may_reuse(page.pack, page.slot); });
 }
 
 Result<bool> BackupRun::take_unchanged(const WalkedEntry& walked, TreeCursor* previous,
@@ -634,7 +646,7 @@ Result<void> BackupRun::keep_page(PageAddress page) {
 Result<std::shared_ptr<const Buffer>> BackupRun::load_previous(PageAddress page) {
     auto raw = PERDURE_TRY(previous_->load(page));
     const auto kind = page_kind(*raw);
-    if (kind && *kind == PageKind::Inner && may_reuse(page.pack))
+    if (kind && *kind == PageKind::Inner && may_reuse(page.pack, page.slot))
         inner_pages_.emplace(keyed_hash(dedup_.page, *raw), page);
     return raw;
 }
@@ -674,8 +686,35 @@ Result<void> BackupRun::maybe_checkpoint(TreeWriter& tree, std::stop_token stop)
     PERDURE_TRY(checkpoint(stop));
     past_sessions_.push_back(std::move(session_));
     PERDURE_TRY(open_session(stop));
+    PERDURE_TRY(test_carried(stop));
     for (auto& worker : workers_) worker->stream().attach(*session_);
     pages_->attach(*session_);
+    return {};
+}
+
+/// The tree so far, and the leaves it is cut from, were tested against the lists of the number
+/// before: lists that came since may condemn some of it, and the new number obeys those.
+Result<void> BackupRun::test_carried(std::stop_token stop) {
+    leaves_->drop_packs([this](const BirthPack& pack) { return !session_->may_reuse(pack); });
+    std::erase_if(inner_pages_, [this](const auto& known) {
+        return !may_reuse(known.second.pack, known.second.slot);
+    });
+    LivenessMarks still;
+    for (std::size_t i = 0; i < carried_.bitmaps().size(); ++i) {
+        const PackNumber n{static_cast<std::uint32_t>(i)};
+        for (std::uint32_t slot = 0; slot < 64 * carried_.bitmaps()[i].size(); ++slot)
+            if (carried_.contains(n, slot) && may_reuse(n, slot)) still.mark(n, slot);
+    }
+    carried_ = std::move(still);
+    for (std::size_t i = 0; i < live_.bitmaps().size(); ++i) {
+        const PackNumber n{static_cast<std::uint32_t>(i)};
+        if (session_->may_reuse(registry_.pack_of(n))) continue;
+        for (std::uint32_t slot = 0; slot < 64 * live_.bitmaps()[i].size(); ++slot)
+            if (live_.contains(n, slot) && !session_->may_reuse(registry_.address(n, slot), stop))
+                return Error(ErrorKind::Fenced,
+                             "a collection condemned content that this backup had taken over")
+                    .with_hint("run the backup again; it goes on from its last checkpoint");
+    }
     return {};
 }
 

@@ -22,6 +22,8 @@ Result<void> run_parts(CheckState& state) {
     state.inventory =
         PERDURE_TRY(take_inventory(state.repository.store(), state.registry, state.stop));
     state.result.objects = state.inventory.objects;
+    state.lists = PERDURE_TRY(ObeyedLists::load_all(state.repository, state.stop));
+    state.moved = PERDURE_TRY(MovedBlocks::load(state.repository, state.stop));
     PERDURE_TRY(check_owner_records(state));
     PERDURE_TRY(check_logs(state));
     PERDURE_TRY(check_ends(state));

@@ -49,6 +49,7 @@ private:
     struct Reported {
         PackTable table;  // without slots
         PackReport report;
+        std::vector<BirthAddress> moved;  // faulty blocks that were born elsewhere
     };
 
     Result<void> work(std::stop_token stop) {
@@ -77,9 +78,13 @@ private:
             totals_.decoded += report.decoded;
             ++packs_;
             if (report.blocks.empty() && report.pack.empty()) return;
+            std::vector<BirthAddress> moved;
+            for (const BlockFault& fault : report.blocks)
+                if (table.slots[fault.slot].birth.pack != table.pack)
+                    moved.push_back(table.slots[fault.slot].birth);
             PackTable head = table;
             head.slots = {};
-            reports.push_back({std::move(head), std::move(report)});
+            reports.push_back({std::move(head), std::move(report), std::move(moved)});
         });
     }
 
@@ -90,6 +95,21 @@ private:
         if (!state_.needed) return true;
         const auto& bitmaps = state_.needed->bitmaps();
         return n < bitmaps.size() && !bitmaps[n].empty();
+    }
+
+    /// A pack of moved blocks is needed for those, by the packs they were born in.
+    bool wanted(const PackTable& table) {
+        const bool holds_needed =
+            state_.needed &&
+            std::any_of(table.slots.begin(), table.slots.end(), [&](const SlotEntry& slot) {
+                return slot.birth.pack != table.pack &&
+                       state_.needed->contains(state_.registry.number_of(slot.birth.pack),
+                                               slot.birth.slot);
+            });
+        if (!holds_needed) return wanted(table.pack);
+        const std::size_t n = number(state_.registry.number_of(table.pack));
+        return n < state_.inventory.packs.size() && state_.inventory.packs[n].listed &&
+               in_subset(table.pack.pack, state_.options.subset);
     }
 
     Result<void> push(PackAccess access, std::stop_token stop) {
@@ -108,7 +128,7 @@ private:
             const auto index = PERDURE_TRY(state_.repository.load_index(
                 end.point.session(), end.point.header.index, stop, IndexParts::WithoutLiveness));
             for (const PackTable& table : index->packs) {
-                if (!wanted(table.pack)) continue;
+                if (!wanted(table)) continue;
                 PackAccess access;
                 access.table = table;
                 access.sealed_secret = index->sealed_secret;
@@ -162,6 +182,14 @@ private:
             text += "; and " + std::to_string(report.blocks.size() - kMostNamedBlocks) + " more";
         for (const BlockFault& fault : report.blocks)
             state_.damage(n, fault.slot, 1, "damaged", text);
+        // Points name a block by its birth: they are hurt where that place is gone.
+        for (const BirthAddress& born : reported.moved) {
+            const PackNumber pack = state_.registry.number_of(born.pack);
+            if (!state_.inventory.pack(pack).listed)
+                state_.damage(pack, born.slot, 1, "damaged",
+                              "what is left of it lies in " + reported.table.name().text() +
+                                  ", which is damaged");
+        }
     }
 
     CheckState& state_;

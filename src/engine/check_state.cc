@@ -145,6 +145,14 @@ void CheckState::damage(PackNumber pack, std::uint32_t first, std::uint32_t coun
     }
 }
 
+bool CheckState::lies_elsewhere(PackNumber pack, std::uint32_t slot) {
+    if (!moved) return false;
+    const auto places = moved->places_of(registry.address(pack, slot));
+    return std::any_of(places.begin(), places.end(), [&](const MovedBlocks::Place& place) {
+        return inventory.pack(registry.number_of(place.table->pack)).listed;
+    });
+}
+
 int CheckState::finding_of(PackNumber pack) const {
     return number(pack) < finding_of_.size() ? finding_of_[number(pack)] : -1;
 }

@@ -8,6 +8,8 @@
 
 #include "engine/check.h"
 #include "repo/block_reader.h"
+#include "repo/moved_blocks.h"
+#include "repo/obeyed_lists.h"
 #include "repo/pack_catalog.h"
 
 namespace perdure {
@@ -62,6 +64,8 @@ public:
     PackCatalog catalog;
     BlockReader pages;
     Inventory inventory;
+    ObeyedLists lists;                         // what verdicts let go
+    std::shared_ptr<const MovedBlocks> moved;  // by repacks; may be null
     std::vector<CheckedEnd> ends;
     /// What the selected points need, where only some are selected.
     std::optional<LivenessMarks> needed;
@@ -76,6 +80,8 @@ public:
     void damage(PackNumber pack, std::uint32_t first, std::uint32_t count, const std::string& kind,
                 const std::string& text);
     const LivenessMarks& damaged() const { return damaged_; }
+    /// Whether a repack has put the block into a pack that is there.
+    bool lies_elsewhere(PackNumber pack, std::uint32_t slot);
     /// Which finding a damaged pack has; -1 for none.
     int finding_of(PackNumber) const;
     Result<Buffer> load(const ObjectName& name) const {

@@ -6,6 +6,7 @@
 #include "base/try.h"
 #include "engine/check_state.h"
 #include "engine/tree_inspector.h"
+#include "repo/liveness.h"
 
 namespace perdure {
 
@@ -16,20 +17,12 @@ using Bitmap = std::vector<std::uint64_t>;
 /// What the summary of an index names, with those it builds on. Nothing if one of these is gone.
 Result<std::optional<LivenessMarks>> summary_of(CheckState& state, const Point& point) {
     LivenessMarks marks;
-    SessionName session = point.session();
-    std::optional<Digest> digest = point.header.index;
-    for (std::uint32_t depth = 0; depth <= kMaxLivenessDepth; ++depth) {
-        const auto index = state.repository.load_index(session, digest, state.stop);
-        if (!index && ends_check(index.error())) return index.error();
-        if (!index || !(*index)->liveness) return std::optional<LivenessMarks>();
-        const LivenessSummary& summary = *(*index)->liveness;
-        for (const auto& pack : summary.packs)
-            marks.mark(state.registry.number_of(pack.pack), pack.blocks);
-        if (!summary.base) return std::optional(std::move(marks));
-        session = summary.base->session;
-        digest = summary.base->digest;
-    }
-    return std::optional<LivenessMarks>();
+    const auto index = state.repository.load_index(point.session(), point.header.index, state.stop);
+    const auto marked =
+        index ? mark_summary(state.repository, **index, state.registry, marks, nullptr, state.stop)
+              : Result<void>(index.error());
+    if (!marked && ends_check(marked.error())) return marked.error();
+    return marked ? std::optional(std::move(marks)) : std::nullopt;
 }
 
 template <class F>

@@ -36,6 +36,7 @@ bool has_unclean_path(const std::vector<TreeEntry>& entries) {
 void TreeInspector::check_exists(PackNumber pack, std::uint32_t slot) {
     const auto& packs = state_.inventory.packs;
     const bool listed = number(pack) < packs.size() && packs[number(pack)].listed;
+    if (!listed && state_.lies_elsewhere(pack, slot)) return;
     if (!listed)
         state_.damage(pack, slot, 1, "missing", "is missing, and no index names it");
     else if (packs[number(pack)].named && slot >= packs[number(pack)].slots)

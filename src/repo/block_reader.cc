@@ -17,6 +17,11 @@ const SlotEntry* entry_of(const PackTable& table, std::uint32_t slot) {
     return nullptr;
 }
 
+/// Not there, or not what it should be: another place may have it. Any other error may pass.
+bool is_lost(const Error& error) {
+    return error.kind() == ErrorKind::NotFound || error.kind() == ErrorKind::Corrupt;
+}
+
 }  // namespace
 
 BlockReader::State::State() : secrets(16, &hash_session) {}
@@ -77,6 +82,16 @@ Result<std::shared_ptr<const Buffer>> BlockReader::read(PackNumber pack_number, 
         return at->second.block;
     });
     if (cached) return cached;
+    auto read = read_at_birth(pack_number, slot, stop);
+    if (!read && is_lost(read.error()))
+        read = read_moved(pack_number, slot, std::move(read).error(), stop);
+    if (read) remember(key, *read);
+    return read;
+}
+
+Result<std::shared_ptr<const Buffer>> BlockReader::read_at_birth(PackNumber pack_number,
+                                                                 std::uint32_t slot,
+                                                                 std::stop_token stop) {
     const auto access = PERDURE_TRY(catalog_.find(pack_number, stop));
     const ObjectName name = access->table.name();
     const auto where = [&] { return name.text() + ", block " + std::to_string(slot); };
@@ -84,12 +99,35 @@ Result<std::shared_ptr<const Buffer>> BlockReader::read(PackNumber pack_number, 
     if (entry == nullptr)
         return Error(ErrorKind::Corrupt, where() + ": is not in the pack's table");
     const auto keys = PERDURE_TRY(keys_of(*access).context(where()));
-    const Buffer bytes =
-        PERDURE_TRY(repository_.store()
-                        .load(name, {entry->offset, kBlockHeaderSize + entry->sealed_length}, stop)
-                        .context(where()));
-    const BlockHeader header = PERDURE_TRY(parse_block_header(bytes, false).context(where()));
-    Aead aead(header.cipher, keys->seal);
+    return load(name, *entry, *keys, stop).context(where());
+}
+
+Result<std::shared_ptr<const Buffer>> BlockReader::read_moved(PackNumber pack_number,
+                                                              std::uint32_t slot, Error at_birth,
+                                                              std::stop_token stop) {
+    const auto places = catalog_.find_moved(pack_number, slot, stop);
+    if (!places) return at_birth;
+    for (const PackAccess& place : *places) {
+        const SlotEntry& entry = place.table.slots.front();
+        PackAccess born;
+        born.table.pack = entry.birth.pack;
+        born.sealed_secret = place.sealed_secret;
+        const auto keys = keys_of(born);
+        if (!keys) continue;
+        auto block = load(place.table.name(), entry, **keys, stop);
+        if (block) return block;
+    }
+    return at_birth;
+}
+
+Result<std::shared_ptr<const Buffer>> BlockReader::load(const ObjectName& name,
+                                                        const SlotEntry& entry,
+                                                        const PackKeys& keys,
+                                                        std::stop_token stop) {
+    const Buffer bytes = PERDURE_TRY(repository_.store().load(
+        name, {entry.offset, kBlockHeaderSize + entry.sealed_length}, stop));
+    const BlockHeader header = PERDURE_TRY(parse_block_header(bytes, false));
+    Aead aead(header.cipher, keys.seal);
     thread_local std::unique_ptr<BlockOpener> opener;
     thread_local RepositoryId opener_repository;
     if (!opener || opener_repository != repository_.id()) {
@@ -97,11 +135,9 @@ Result<std::shared_ptr<const Buffer>> BlockReader::read(PackNumber pack_number, 
         opener_repository = repository_.id();
     }
     auto raw = std::make_shared<Buffer>();
-    PERDURE_TRY(opener->open(entry->birth, bytes, aead, *raw).context(where()));
-    std::shared_ptr<const Buffer> block = std::move(raw);
+    PERDURE_TRY(opener->open(entry.birth, bytes, aead, *raw));
     state_.with([&](State& s) { s.loaded += bytes.size(); });
-    remember(key, block);
-    return block;
+    return std::shared_ptr<const Buffer>(std::move(raw));
 }
 
 LoadPage BlockReader::page_loader(std::stop_token stop) {

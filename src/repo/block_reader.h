@@ -43,6 +43,13 @@ private:
         State();
     };
     Result<std::shared_ptr<const PackKeys>> keys_of(const PackAccess&);
+    Result<std::shared_ptr<const Buffer>> read_at_birth(PackNumber, std::uint32_t slot,
+                                                        std::stop_token);
+    /// The same block where a repack has put it; the error of its birth place, if there is none.
+    Result<std::shared_ptr<const Buffer>> read_moved(PackNumber, std::uint32_t slot, Error at_birth,
+                                                     std::stop_token);
+    Result<std::shared_ptr<const Buffer>> load(const ObjectName&, const SlotEntry&, const PackKeys&,
+                                               std::stop_token);
     void remember(Key, std::shared_ptr<const Buffer>);
 
     const Repository& repository_;

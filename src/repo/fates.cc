@@ -7,7 +7,6 @@
 #include "base/guarded.h"
 #include "base/task_group.h"
 #include "base/try.h"
-#include "repo/answer_kind.h"
 #include "repo/names.h"
 #include "repo/owner_records.h"
 #include "repo/protocol/upkeep.h"
@@ -181,7 +180,7 @@ protocol::EndKind end_kind(EndKind kind) {
 }
 
 protocol::Answer answer_of_end(const Result<Point>& loaded) {
-    if (!loaded) return protocol::Answer::plain(answer_kind(loaded.error()));
+    if (!loaded) return protocol::Answer::plain(answer_kind_of(loaded.error()));
     protocol::EndRecord record;
     record.kind = end_kind(loaded->header.kind);
     return protocol::Answer::found(record, 1, false);
@@ -222,7 +221,7 @@ Result<bool> FateWriter::expire(const Point& point, std::string reason,
         added = appended && *appended;
         step.on_answer(appended ? protocol::Answer::plain(added ? protocol::AnswerKind::Done
                                                                 : protocol::AnswerKind::Exists)
-                                : protocol::Answer::plain(answer_kind(appended.error())));
+                                : protocol::Answer::plain(answer_kind_of(appended.error())));
     }
     return added;
 }

@@ -107,6 +107,17 @@ void LeafIndex::attach(const PackTable& table, const std::vector<std::uint64_t>&
     }
 }
 
+void LeafIndex::drop_packs(const std::function<bool(const BirthPack&)>& goes) {
+    const auto packs = packs_.with([](const std::vector<SharedPack>& all) { return all; });
+    for (const SharedPack& pack : packs)
+        if (pack)
+            pack->with([&](PackLeaves& leaves) {
+                if (!leaves.table || !goes(leaves.table->pack)) return;
+                leaves.sites.clear();
+                leaves.broken = true;
+            });
+}
+
 void LeafIndex::open_pack(PackNumber pack) {
     make_pack(pack)->with([](PackLeaves& leaves) { leaves.open = true; });
 }
@@ -193,14 +204,24 @@ std::optional<LeafPlace> LeafIndex::confirm(const LeafId& id, PackNumber number,
     for (int attempt = 0; attempt < 2; ++attempt) {
         std::optional<PackTable> to_load;
         std::optional<LeafPlace> place;
+        std::optional<BirthAddress> born_elsewhere;
         pack->with([&](const PackLeaves& leaves) {
             if (leaf < leaves.sites.size()) {
                 const Site& site = leaves.sites[leaf];
-                if (site.id == id) place = LeafPlace{number, site.slot, site.offset, site.length};
+                if (site.id != id) return;
+                place = LeafPlace{number, site.slot, site.offset, site.length};
+                if (!leaves.table) return;
+                const BirthAddress& birth = leaves.table->slots[site.slot].birth;
+                if (birth.pack != leaves.table->pack) born_elsewhere = birth;
             } else if (leaves.sites.empty() && !leaves.broken && !leaves.open) {
                 to_load = leaves.table;
             }
         });
+        // A block is named by its birth, wherever it lies.
+        if (place && born_elsewhere) {
+            place->pack = registry_.number_of(born_elsewhere->pack);
+            place->slot = born_elsewhere->slot;
+        }
         if (place) return place;
         if (!to_load) break;
         load(pack, *to_load);

@@ -49,7 +49,10 @@ public:
 
     /// A pack of a committed session, known by its table and the fingerprints of its leaves in
     /// manifest order. The first ones that are attached take the exact budget.
+    /// Leaves of blocks that were moved there are found under the blocks' births.
     void attach(const PackTable&, const std::vector<std::uint64_t>& fingerprints);
+    /// What lies in the closed packs that `goes` names is not found any more.
+    void drop_packs(const std::function<bool(const BirthPack&)>& goes);
 
     /// A pack this session writes: add its leaves as they are placed, then close it.
     void open_pack(PackNumber);

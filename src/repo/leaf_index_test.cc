@@ -28,7 +28,10 @@ public:
         PackManifest manifest;
         manifest.pack = table.pack;
         for (std::size_t i = 0; i < leaves; ++i) {
-            if (i % 4 == 0) manifest.slots.push_back({});
+            if (i % 4 == 0) {
+                manifest.slots.emplace_back();
+                manifest.slots.back().birth = {table.pack, static_cast<std::uint32_t>(i / 4)};
+            }
             ++manifest.slots.back().leaf_count;
             manifest.leaves.push_back({id_of<LeafId>(seed * 1'000'000 + i), 100});
         }

@@ -112,6 +112,13 @@ std::optional<SessionName> parse_hints(std::string_view name) {
     return parse_session_name(name, "hints/");
 }
 
+std::optional<std::uint64_t> parse_collection(std::string_view name) {
+    constexpr std::string_view kVerdict = ".verdict";
+    if (!take(name, "gc/")) return std::nullopt;
+    if (name.ends_with(kVerdict)) name.remove_suffix(kVerdict.size());
+    return number_from_hex(name, kListDigits);
+}
+
 std::optional<FateName> parse_fate(std::string_view name) {
     if (!take(name, "fate/")) return std::nullopt;
     const auto session = take_session(name, "/");

@@ -67,6 +67,8 @@ std::optional<SessionName> parse_log_entry(std::string_view name);
 std::optional<SessionName> parse_point(std::string_view name);
 std::optional<SessionName> parse_index(std::string_view name);
 std::optional<SessionName> parse_hints(std::string_view name);
+/// The number of gc/<k> or gc/<k>.verdict.
+std::optional<std::uint64_t> parse_collection(std::string_view name);
 struct FateName {
     SessionName point;
     std::uint32_t number;

@@ -61,6 +61,7 @@ public:
                 fresh.push_back(SessionNumber{n});
         for (auto known = known_.sessions.rbegin(); known != known_.sessions.rend(); ++known)
             if (!from_cache(*known)) from_repository(*known, true);
+        attach_moved();
         if (fresh.empty() && settled <= number(known_.below) + kEndingsReadAgain) return;
         known_.below = SessionNumber{std::max(settled, number(known_.below))};
         known_.sessions.insert(known_.sessions.end(), fresh.rbegin(), fresh.rend());
@@ -114,6 +115,34 @@ private:
             const auto at = by_pack.find(table.pack.pack);
             if (at != by_pack.end() && session_.may_reuse(table.pack))
                 leaves_.attach(table, at->second->fingerprints);
+        }
+    }
+
+    /// Where there were collections, packs of this writer may be gone, and their indexes with them:
+    /// what was live in them lies in packs of maintainers. Only packs that hold nothing of other
+    /// writers are asked.
+    void attach_moved() {
+        const auto moved = session_.moved_blocks(stop_);
+        if (!moved) return;
+        std::map<SessionName, std::vector<PackHints>> hints;
+        for (const MovedBlocks::Holder& holder : moved->holders()) {
+            const auto& slots = holder.table.slots;
+            const bool all_own =
+                std::all_of(slots.begin(), slots.end(), [&](const SlotEntry& slot) {
+                    return slot.birth.pack.session.writer == session_.name().writer;
+                });
+            if (!all_own || !session_.may_reuse(holder.table.pack)) continue;
+            if (!hints.contains(holder.session)) {
+                Index packs_only;
+                packs_only.session = holder.session;
+                for (const MovedBlocks::Holder& of_same : moved->holders())
+                    if (of_same.session == holder.session)
+                        packs_only.packs.push_back(of_same.table);
+                hints[holder.session] = hints_of(repository_, holder.session, packs_only, stop_);
+            }
+            for (const PackHints& pack : hints[holder.session])
+                if (pack.pack == holder.table.pack.pack)
+                    leaves_.attach(holder.table, pack.fingerprints);
         }
     }
 

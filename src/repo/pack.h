@@ -57,6 +57,7 @@ struct PackManifest {
     std::vector<SlotEntry> slots;
     std::vector<LeafRecord> leaves;  // slot by slot
     Digest key_commitment;
+    std::map<BirthPack, Digest> births;  // key commitments of the packs moved blocks were born in
 };
 
 struct SealedSecret {
@@ -105,6 +106,34 @@ private:
     Aead aead_;
     PackManifest manifest_;
     Buffer bytes_;
+};
+
+/// Builds a pack of blocks that were sealed elsewhere: their bytes are moved as they are, so no key
+/// that reads data is needed. Not thread-safe.
+class MovedPackBuilder {
+public:
+    MovedPackBuilder(const PackContext&, PackKind, const PackId&);
+
+    bool empty() const { return manifest_.slots.empty(); }
+    bool full() const {
+        return blocks_.size() + kMaxBlockRaw + kBlockHeaderSize > context_.target_size ||
+               secrets_.size() == kMostSecrets;
+    }
+    /// `entry`: lengths, leaf count and birth; its offset is the builder's to give. `commitment`:
+    /// of the key of the pack it was born in; `secret`: of that session.
+    void add(const SlotEntry& entry, ByteView block, std::span<const LeafRecord> leaves,
+             const Digest& commitment, ByteView secret);
+    const std::vector<LeafRecord>& leaves() const { return manifest_.leaves; }
+    FinishedPack finish();
+
+private:
+    static constexpr std::size_t kMostSecrets = 256;  // so that readers need no long header
+
+    const PackContext& context_;
+    PackKind kind_;
+    PackManifest manifest_;
+    std::map<SessionName, Buffer> secrets_;
+    Buffer blocks_;
 };
 
 struct PackHeader {

@@ -143,6 +143,65 @@ Result<std::shared_ptr<const PackAccess>> PackCatalog::scan(const BirthPack& pac
     return std::shared_ptr<const PackAccess>(std::move(access));
 }
 
+// ------------------------------------------------------------------------------------ moved blocks
+
+Result<std::shared_ptr<const MovedBlocks>> PackCatalog::moved_blocks(bool again,
+                                                                     std::stop_token stop) {
+    constexpr int kMostReads = 4;  // every lost block would read them again
+    const auto [known, may_read] = state_.with([&](State& s) {
+        const bool may = s.moved_read < kMostReads && (again || s.moved == nullptr);
+        if (may) ++s.moved_read;
+        return std::pair(s.moved, may);
+    });
+    if (!may_read) return known;
+    auto moved = PERDURE_TRY(MovedBlocks::load(repository_, stop));
+    state_.with([&](State& s) { s.moved = moved; });
+    return moved;
+}
+
+/// From a signed record: the log entry, or else what ended the session.
+Result<Buffer> PackCatalog::sealed_secret_of(SessionName session, std::stop_token stop) {
+    auto known = state_.with([&](State& s) -> std::optional<Buffer> {
+        const auto at = s.secrets.find(session);
+        return at == s.secrets.end() ? std::nullopt : std::optional(at->second);
+    });
+    if (known) return std::move(*known);
+    Buffer secret;
+    if (const auto log = repository_.load_log_entry(session, nullptr, stop)) {
+        secret = log->sealed_secret;
+    } else {
+        const auto index = PERDURE_TRY(
+            repository_.load_index(session, std::nullopt, stop, IndexParts::WithoutLiveness)
+                .context("no signed record gives the session's secret"));
+        secret = index->sealed_secret;
+    }
+    state_.with([&](State& s) { s.secrets.try_emplace(session, secret); });
+    return secret;
+}
+
+Result<std::vector<PackAccess>> PackCatalog::find_moved(PackNumber pack, std::uint32_t slot,
+                                                        std::stop_token stop) {
+    const BirthAddress block = registry_.address(pack, slot);
+    std::vector<PackAccess> found;
+    for (const bool again : {false, true}) {
+        const auto moved = PERDURE_TRY(moved_blocks(again, stop));
+        if (!moved) break;
+        for (const MovedBlocks::Place& place : moved->places_of(block)) {
+            PackAccess access;
+            access.table.pack = place.table->pack;  // what names it; not all of its slots
+            access.table.kind = place.table->kind;
+            access.table.retention_class = place.table->retention_class;
+            access.table.slots = {*place.entry};
+            found.push_back(std::move(access));
+        }
+        if (!found.empty()) break;
+    }
+    if (found.empty()) return found;
+    const Buffer secret = PERDURE_TRY(sealed_secret_of(block.pack.session, stop));
+    for (PackAccess& access : found) access.sealed_secret = secret;
+    return found;
+}
+
 std::size_t PackCatalog::scanned() const {
     return state_.with([](const State& s) { return s.scanned; });
 }

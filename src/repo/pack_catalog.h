@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "base/guarded.h"
+#include "repo/moved_blocks.h"
 #include "repo/recipe.h"
 #include "repo/repository.h"
 
@@ -35,6 +36,9 @@ public:
     Result<std::shared_ptr<const PackAccess>> find(PackNumber, std::stop_token);
     /// Learns the packs of an index that was loaded anyway.
     void learn(const Index&);
+    /// Where repacks have put a block: a pack that is gone was perhaps dropped since this reader
+    /// began, so what was known before is read again, a few times at most.
+    Result<std::vector<PackAccess>> find_moved(PackNumber, std::uint32_t slot, std::stop_token);
     /// Packs whose index could not be used and that were found by scanning.
     std::size_t scanned() const;
 
@@ -45,7 +49,12 @@ private:
         bool listed = false;
         std::map<BirthPack, ObjectName> names;  // from a listing of packs/
         std::size_t scanned = 0;
+        std::shared_ptr<const MovedBlocks> moved;
+        int moved_read = 0;
+        std::map<SessionName, Buffer> secrets;  // of sessions whose blocks were moved
     };
+    Result<Buffer> sealed_secret_of(SessionName, std::stop_token);
+    Result<std::shared_ptr<const MovedBlocks>> moved_blocks(bool again, std::stop_token);
     Result<std::shared_ptr<const PackAccess>> scan(const BirthPack&, std::stop_token);
     Result<std::optional<ObjectName>> locate(const BirthPack&, std::stop_token);
 

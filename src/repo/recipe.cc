@@ -57,6 +57,13 @@ PackNumber PackRegistry::number_of(const BirthPack& pack) {
     });
 }
 
+std::optional<PackNumber> PackRegistry::find(const BirthPack& pack) const {
+    return state_.with([&](const State& s) -> std::optional<PackNumber> {
+        const std::uint32_t slot = s.slots.empty() ? kEmpty : s.slots[s.slot_of(pack)];
+        return slot == kEmpty ? std::nullopt : std::optional(PackNumber{slot});
+    });
+}
+
 BirthPack PackRegistry::pack_of(PackNumber pack) const {
     return state_.with([&](const State& s) {
         PERDURE_CHECK(number(pack) < s.packs.size());

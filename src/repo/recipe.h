@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "base/guarded.h"
@@ -37,6 +38,8 @@ std::uint64_t length_of(const Recipe&);
 class PackRegistry {
 public:
     PackNumber number_of(const BirthPack&);
+    /// Nothing if it has none yet.
+    std::optional<PackNumber> find(const BirthPack&) const;
     BirthPack pack_of(PackNumber) const;
     std::size_t size() const;
     BirthAddress address(PackNumber pack, std::uint32_t slot) const {

@@ -441,8 +441,11 @@ Result<LogRecord> Repository::read_log_entry(SessionName session, ByteView objec
     LogRecord record = PERDURE_TRY(decode_log_record(opened.body).context(name.text()));
     if (record.session != session)
         return Error(ErrorKind::Corrupt, name.text() + ": is another entry's record");
-    const bool own = opened.signer.enrolment == session.writer && opened.signer.role != Role::Owner;
-    if ((record.kind == LogKind::Session) != own)
+    const Role role = opened.signer.role;
+    const bool own = opened.signer.enrolment == session.writer && role != Role::Owner;
+    // A maintainer puts a barrier into its own log too.
+    const bool decides = role == Role::Owner || role == Role::Maintainer;
+    if (record.kind == LogKind::Session ? !own : !decides)
         return Error(ErrorKind::Corrupt, name.text() + ": was signed by the wrong role");
     if (signer != nullptr) *signer = opened.signer;
     return record;

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "base/try.h"
-#include "repo/answer_kind.h"
 #include "repo/pack_catalog.h"
-#include "repo/proto_io.h"
+#include "repo/protocol/upkeep.h"
+#include "repo/protocol_tokens.h"
 #include "repo/record.h"
 
 namespace perdure {
@@ -20,24 +20,6 @@ LogPosition load_position(const LocalCache& cache, WriterNumber writer) {
     return decode_log_position(writer, *bytes).value_or(LogPosition{});
 }
 
-/// Digests as the protocol's tokens: equal tokens if and only if equal digests.
-class TokenTable {
-public:
-    protocol::Token token_of(const Digest& digest) {
-        const auto at = std::find(digests_.begin(), digests_.end(), digest);
-        if (at != digests_.end()) return static_cast<protocol::Token>(at - digests_.begin()) + 1;
-        digests_.push_back(digest);
-        return digests_.size();
-    }
-    std::optional<Digest> digest_of(protocol::Token token) const {
-        if (token == 0 || token > digests_.size()) return std::nullopt;
-        return digests_[token - 1];
-    }
-
-private:
-    std::vector<Digest> digests_;
-};
-
 }  // namespace
 
 // ------------------------------------------------------------------------------------ driver
@@ -51,6 +33,7 @@ public:
 
     TokenTable tokens;
     std::function<Result<Buffer>(const protocol::Action&)> encode;
+    std::function<protocol::Answer()> copy;  // what a repack asks for
 
     template <class Machine>
     Result<void> run(Machine& machine, std::string_view what) {
@@ -58,9 +41,11 @@ public:
             const protocol::Action action = machine.next();
             if (action.verb == protocol::Verb::Done) return {};
             if (action.verb == protocol::Verb::Failed) return failure(action.failure, what);
-            if (stop_.stop_requested() && action.key.type == protocol::ObjectType::LogEntry)
-                return Error(ErrorKind::Cancelled, "interrupted");
-            const protocol::Answer answer = perform(action);
+            const bool begins = action.key.type == protocol::ObjectType::LogEntry &&
+                                action.verb != protocol::Verb::Copy;
+            if (stop_.stop_requested() && begins) return Error(ErrorKind::Cancelled, "interrupted");
+            const protocol::Answer answer =
+                action.verb == protocol::Verb::Copy ? copy() : perform(action);
             if (encode_error_) return std::move(*encode_error_);
             machine.on_answer(answer);
         }
@@ -109,7 +94,7 @@ private:
         if (created) return protocol::Answer::done(tokens.token_of(digest_of(at->second)));
         last_error_ = created.error().describe();
         last_kind_ = created.error().kind();
-        return protocol::Answer::plain(answer_kind(created.error()));
+        return protocol::Answer::plain(answer_kind_of(created.error()));
     }
 
     protocol::Answer load(const protocol::Action& action) {
@@ -118,7 +103,7 @@ private:
         if (!bytes) {
             last_error_ = bytes.error().describe();
             last_kind_ = bytes.error().kind();
-            return protocol::Answer::plain(answer_kind(bytes.error()));
+            return protocol::Answer::plain(answer_kind_of(bytes.error()));
         }
         const auto at = sent_.find(name);
         const bool identical = at != sent_.end() && equal(*bytes, at->second);
@@ -164,7 +149,10 @@ private:
                 return protocol::Record(end);
             }
             case protocol::ObjectType::List:
-                PERDURE_TRY(session_.note_condemned(key.number, bytes));
+                PERDURE_TRY(session_.lists_.note_list(repository, key.number, bytes));
+                return protocol::Record();
+            case protocol::ObjectType::Verdict:
+                PERDURE_TRY(session_.lists_.note_verdict(repository, key.number, bytes));
                 return protocol::Record();
             default: return protocol::Record();
         }
@@ -183,7 +171,7 @@ private:
                 return true;
             },
             {});
-        if (!listed) return protocol::Answer::plain(answer_kind(listed.error()));
+        if (!listed) return protocol::Answer::plain(answer_kind_of(listed.error()));
         if (!contradicts) return protocol::Answer::plain(protocol::AnswerKind::NotFound);
         last_error_ = prefix + ": the number was settled by a maintainer before it was committed";
         return protocol::Answer::found(protocol::ClosedStatement{tokens.token_of(Digest()), false},
@@ -267,38 +255,29 @@ Buffer WriteSession::encode_session_entry(SessionNumber n, std::optional<Digest>
                        encode_log_record(record));
 }
 
-Result<void> WriteSession::note_condemned(std::uint64_t list, ByteView object) {
-    const ObjectName name = names::condemned_list(list);
-    const auto opened =
-        PERDURE_TRY(repository_.open_by_maintainer(ObjectType::CondemnedList, name, object));
-    const auto record = PERDURE_TRY(decode<v1::CondemnedList>(opened.body, "condemned list"));
-    for (const auto& section : record.sections())
-        for (const auto& pack : section.condemned().packs())
-            condemned_.insert(PERDURE_TRY(from_proto(pack)));
-    return {};
-}
-
-Result<std::unique_ptr<WriteSession>> WriteSession::begin(const Repository& repository,
-                                                          const WriterIdentity& identity,
-                                                          const LocalCache& cache,
-                                                          const SessionOptions& options,
-                                                          std::stop_token stop) {
+Result<std::unique_ptr<WriteSession>> WriteSession::make(const Repository& repository,
+                                                         const WriterIdentity& identity,
+                                                         const SessionOptions& options) {
     PERDURE_TRY(repository.may_write());
     std::unique_ptr<WriteSession> session(new WriteSession(repository, identity));
     session->context_.repository = repository.id();
     session->context_.domain = PERDURE_TRY(repository.domain_keys());
     session->context_.target_size = options.pack_size;
+    return session;
+}
 
-    Driver driver(*session, stop);
-    LogPosition position = load_position(cache, identity.enrolment);
-    position.obeys = std::max(position.obeys, identity.obeys);
+Result<protocol::SessionBegin::Start> WriteSession::start_of(const LocalCache& cache,
+                                                             const SessionOptions& options,
+                                                             Driver& driver,
+                                                             std::stop_token stop) const {
+    LogPosition position = load_position(cache, identity_.enrolment);
+    position.obeys = std::max(position.obeys, identity_.obeys);
     protocol::SessionBegin::Start start;
-    start.writer = number(identity.enrolment);
-    start.head = {position.next, position.previous ? driver.tokens.token_of(*position.previous) : 0,
-                  position.obeys};
+    start.writer = number(identity_.enrolment);
+    start.head = {position.next, driver.tokens.token_of(position.previous), position.obeys};
     if (position.next == 1) {
-        PERDURE_TRY(repository.store().list(
-            names::log_prefix(identity.enrolment),
+        PERDURE_TRY(repository_.store().list(
+            names::log_prefix(identity_.enrolment),
             [&](std::string_view name, const ObjectStat&) {
                 if (const auto entry = names::parse_log_entry(name))
                     start.known = std::max(start.known, number(entry->session) + 1);
@@ -309,7 +288,37 @@ Result<std::unique_ptr<WriteSession>> WriteSession::begin(const Repository& repo
         start.known = position.next + 1;  // the newest entry is read again: it must still be there
     }
     if (options.purpose == SessionPurpose::Read) start.kind = protocol::EntryKind::ReadSession;
-    protocol::SessionBegin machine(start);
+    return start;
+}
+
+Result<void> WriteSession::take_number(const protocol::SessionBegin& machine,
+                                       const LocalCache& cache, const Driver& driver,
+                                       std::stop_token stop) {
+    proven_ = machine.create_if_absent_proven();
+    if (!proven_)
+        return Error(ErrorKind::Unsupported, "the store does not refuse to create an object twice")
+            .with_hint("use a store with conditional writes");
+    log_entry_ = digest_of(*driver.sent(names::log_entry(name())));
+    // The entry just made is left out, so that the next session reads it again.
+    LogPosition next;
+    next.next = number(name().session);
+    next.obeys = machine.obeys();
+    if (next.next > 1) {
+        const auto own = PERDURE_TRY(repository_.load_log_entry(name(), nullptr, stop));
+        next.previous = own.previous;
+    }
+    cache.save(kHeadFile, encode_log_position(identity_.enrolment, next));
+    return {};
+}
+
+Result<std::unique_ptr<WriteSession>> WriteSession::begin(const Repository& repository,
+                                                          const WriterIdentity& identity,
+                                                          const LocalCache& cache,
+                                                          const SessionOptions& options,
+                                                          std::stop_token stop) {
+    auto session = PERDURE_TRY(make(repository, identity, options));
+    Driver driver(*session, stop);
+    protocol::SessionBegin machine(PERDURE_TRY(session->start_of(cache, options, driver, stop)));
     driver.encode = [&](const protocol::Action& action) -> Result<Buffer> {
         const auto& entry = std::get<protocol::LogEntry>(action.record);
         return session->encode_session_entry(SessionNumber{action.key.number},
@@ -317,27 +326,34 @@ Result<std::unique_ptr<WriteSession>> WriteSession::begin(const Repository& repo
     };
     auto begun = driver.run(machine, "beginning a session");
     if (!begun) {
-        if (position.next > 1) cache.remove(kHeadFile);
+        cache.remove(kHeadFile);
         return std::move(begun).error();
     }
-    session->proven_ = machine.create_if_absent_proven();
-    if (!session->proven_)
-        return Error(ErrorKind::Unsupported, "the store does not refuse to create an object twice")
-            .with_hint("use a store with conditional writes");
-    session->log_entry_ = digest_of(*driver.sent(names::log_entry(session->name())));
-    // The entry just made is left out, so that the next session reads it again.
-    LogPosition next;
-    next.next = number(session->name().session);
-    next.obeys = machine.obeys();
-    if (next.next > 1) {
-        const auto own = PERDURE_TRY(repository.load_log_entry(session->name(), nullptr, stop));
-        next.previous = own.previous;
-    }
-    cache.save(kHeadFile, encode_log_position(identity.enrolment, next));
+    PERDURE_TRY(session->take_number(machine, cache, driver, stop));
     return session;
 }
 
-bool WriteSession::may_reuse(const BirthPack& pack) const { return !condemned_.contains(pack); }
+bool WriteSession::may_reuse(const BirthPack& pack) const { return !lists_.blocks(pack); }
+
+std::shared_ptr<const MovedBlocks> WriteSession::moved_blocks(std::stop_token stop) const {
+    if (lists_.empty()) return nullptr;
+    if (auto known = moved_.with([](const auto& moved) { return moved; })) return known;
+    auto loaded = MovedBlocks::load(repository_, stop);
+    // Without them blocks are stored again: that costs room, and is tried again for the next one.
+    if (!loaded) return nullptr;
+    moved_.with([&](auto& moved) { moved = *loaded; });
+    return *loaded;
+}
+
+bool WriteSession::may_reuse(const BirthAddress& block, std::stop_token stop) const {
+    if (may_reuse(block.pack)) return true;
+    const auto moved = moved_blocks(stop);
+    if (!moved) return false;
+    const auto places = moved->places_of(block);
+    return std::any_of(places.begin(), places.end(), [&](const MovedBlocks::Place& place) {
+        return may_reuse(place.table->pack);
+    });
+}
 
 PackId WriteSession::new_pack_id() {
     PackId id;
@@ -400,9 +416,10 @@ Result<Buffer> WriteSession::encode_end(PointHeader& header,
     return object;
 }
 
-Result<Committed> WriteSession::commit(PointHeader header, const std::optional<PointBody>& body,
-                                       std::optional<LivenessSummary> liveness,
-                                       std::stop_token stop) {
+Result<WriteSession::Ending> WriteSession::prepare_end(PointHeader& header,
+                                                       const std::optional<PointBody>& body,
+                                                       std::optional<LivenessSummary> liveness,
+                                                       std::stop_token stop) {
     header.retention_class = context_.retention_class;
     PERDURE_TRY(repository_.may_end(header, identity_.enrolment, stop));
     Index index;
@@ -415,24 +432,30 @@ Result<Committed> WriteSession::commit(PointHeader header, const std::optional<P
         hints = p.hints;
     });
     const ObjectName index_name = names::index(context_.session);
-    const Buffer index_body = encode_index(index);
-    const Buffer index_object = seal_signed(ObjectType::Index, index_name, index_body);
-    header.index = digest_of(index_object);
+    Ending ending;
+    ending.index = seal_signed(ObjectType::Index, index_name, encode_index(index));
+    ending.index_digest = digest_of(ending.index);
+    header.index = ending.index_digest;
     const bool new_leaves = std::any_of(hints.begin(), hints.end(),
                                         [](const PackHints& h) { return !h.fingerprints.empty(); });
-    const Buffer hints_body = encode_hints(hints);
     if (new_leaves) {
         // Hints may be lost without a word: a failure here costs the next session time.
         const ObjectName hints_name = names::hints(context_.session);
         const auto ignored = repository_.store().create(
-            hints_name, seal_signed(ObjectType::Hints, hints_name, hints_body), stop);
+            hints_name, seal_signed(ObjectType::Hints, hints_name, encode_hints(hints)), stop);
         static_cast<void>(ignored.has_value());
     }
-    const Buffer end_object = PERDURE_TRY(encode_end(header, body));
+    ending.end = PERDURE_TRY(encode_end(header, body));
+    return ending;
+}
 
+Result<Committed> WriteSession::commit(PointHeader header, const std::optional<PointBody>& body,
+                                       std::optional<LivenessSummary> liveness,
+                                       std::stop_token stop) {
+    const Ending ending = PERDURE_TRY(prepare_end(header, body, std::move(liveness), stop));
     Driver driver(*this, {});
     driver.encode = [&](const protocol::Action& action) -> Result<Buffer> {
-        return action.key.type == protocol::ObjectType::Index ? index_object : end_object;
+        return action.key.type == protocol::ObjectType::Index ? ending.index : ending.end;
     };
     protocol::EndRecord record;
     record.kind = header.kind == EndKind::Checkpoint  ? protocol::EndKind::Checkpoint
@@ -444,7 +467,59 @@ Result<Committed> WriteSession::commit(PointHeader header, const std::optional<P
     protocol::SessionCommit machine(number(identity_.enrolment), number(context_.session.session),
                                     record);
     PERDURE_TRY(driver.run(machine, "session " + short_text(context_.session)));
-    return Committed{context_.session, digest_of(end_object), header.index};
+    return Committed{context_.session, digest_of(ending.end), header.index};
+}
+
+// ------------------------------------------------------------------------------------ repack
+
+Result<WriteSession::Ending> WriteSession::prepare_repack_end(const SessionOptions& options,
+                                                              std::stop_token stop) {
+    PointHeader header;
+    header.kind = EndKind::EndRecord;
+    header.host = options.host;
+    header.started_ns = header.finished_ns = repository_.clock().now().nanoseconds;
+    if (bytes_published() > 0) return prepare_end(header, std::nullopt, std::nullopt, stop);
+    Ending ending;
+    ending.end = PERDURE_TRY(encode_end(header, std::nullopt));
+    return ending;
+}
+
+Result<Committed> WriteSession::repack(const Repository& repository, const WriterIdentity& identity,
+                                       const LocalCache& cache, const SessionOptions& options,
+                                       const std::function<Result<void>(WriteSession&)>& copy,
+                                       std::stop_token stop) {
+    const auto session = PERDURE_TRY(make(repository, identity, options));
+    Driver driver(*session, stop);
+    protocol::RepackStep machine(PERDURE_TRY(session->start_of(cache, options, driver, stop)));
+    Ending ending;
+    std::optional<Error> failed;
+    driver.encode = [&](const protocol::Action& action) -> Result<Buffer> {
+        if (action.key.type == protocol::ObjectType::Index) return ending.index;
+        if (action.key.type == protocol::ObjectType::Ending) return ending.end;
+        const auto& entry = std::get<protocol::LogEntry>(action.record);
+        return session->encode_session_entry(SessionNumber{action.key.number},
+                                             driver.tokens.digest_of(entry.previous), options);
+    };
+    driver.copy = [&] {
+        if (failed) return protocol::Answer::plain(protocol::AnswerKind::Unclear);
+        auto copied = session->take_number(machine.session(), cache, driver, stop);
+        if (copied) copied = copy(*session);
+        if (!copied) failed = std::move(copied).error();
+        // What could not be copied whole is not named: its packs are orphans of an ended number.
+        if (failed) session->published_.with([](Published& p) { p = {}; });
+        auto prepared = session->prepare_repack_end(options, {});
+        if (!prepared) {
+            failed = std::move(prepared).error();
+            return protocol::Answer::plain(protocol::AnswerKind::Unclear);
+        }
+        ending = std::move(*prepared);
+        if (!ending.index_digest) return protocol::Answer::plain(protocol::AnswerKind::Refused);
+        return protocol::Answer::done(driver.tokens.token_of(*ending.index_digest));
+    };
+    const auto done = driver.run(machine, "repacking");
+    if (failed) return std::move(*failed);
+    PERDURE_TRY(done);
+    return Committed{session->name(), digest_of(ending.end), ending.index_digest};
 }
 
 Key256 cache_key(const Repository& repository, const WriterIdentity* identity) {

@@ -5,9 +5,9 @@
 // The invariant: nothing refers to a pack that is not durable; the point is created last and once.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -15,6 +15,8 @@
 #include "repo/index.h"
 #include "repo/leaf_index.h"
 #include "repo/local_cache.h"
+#include "repo/moved_blocks.h"
+#include "repo/obeyed_lists.h"
 #include "repo/pack.h"
 #include "repo/protocol/session.h"
 #include "repo/repository.h"
@@ -44,9 +46,14 @@ public:
     SessionName name() const { return context_.session; }
     const PackContext& context() const { return context_; }
     bool create_if_absent_proven() const { return proven_; }
-    /// May what lies in this pack be carried over? (On no list the session obeys, or released.)
-    /// Thread-safe.
+    /// May what was born in this pack be reused where it was born? (On no list the session obeys,
+    /// or released.) Thread-safe.
     bool may_reuse(const BirthPack&) const;
+    /// May this block be reused, wherever it lies now? Thread-safe.
+    bool may_reuse(const BirthAddress&, std::stop_token) const;
+    /// What repacks moved; null where there never was a collection, so that nobody has to look.
+    /// Thread-safe.
+    std::shared_ptr<const MovedBlocks> moved_blocks(std::stop_token) const;
 
     /// A fresh pack id. Thread-safe.
     PackId new_pack_id();
@@ -63,21 +70,43 @@ public:
     Result<Committed> commit(PointHeader header, const std::optional<PointBody>& body,
                              std::optional<LivenessSummary> liveness, std::stop_token);
 
+    /// A whole session of a maintainer: takes a number, has `copy` publish packs of moved blocks,
+    /// and ends the number by an end record that binds their index. Where `copy` fails, the number
+    /// is ended without one, and its error is answered.
+    static Result<Committed> repack(const Repository&, const WriterIdentity&, const LocalCache&,
+                                    const SessionOptions&,
+                                    const std::function<Result<void>(WriteSession&)>& copy,
+                                    std::stop_token);
+
 private:
     WriteSession(const Repository& repository, const WriterIdentity& identity);
 
     class Driver;
+    /// What a commit creates, encoded once.
+    struct Ending {
+        Buffer index;
+        Buffer end;
+        std::optional<Digest> index_digest;
+    };
     struct Published {
         std::vector<PackTable> packs;
         std::vector<PackHints> hints;
         std::uint64_t bytes = 0;
     };
 
+    static Result<std::unique_ptr<WriteSession>> make(const Repository&, const WriterIdentity&,
+                                                      const SessionOptions&);
+    Result<protocol::SessionBegin::Start> start_of(const LocalCache&, const SessionOptions&,
+                                                   Driver&, std::stop_token) const;
+    Result<void> take_number(const protocol::SessionBegin&, const LocalCache&, const Driver&,
+                             std::stop_token);
+    Result<Ending> prepare_end(PointHeader& header, const std::optional<PointBody>&,
+                               std::optional<LivenessSummary>, std::stop_token);
+    Result<Ending> prepare_repack_end(const SessionOptions&, std::stop_token);
     Buffer encode_session_entry(SessionNumber, std::optional<Digest> previous,
                                 const SessionOptions&);
     Buffer seal_signed(ObjectType, const ObjectName&, ByteView body) const;
     Result<Buffer> encode_end(PointHeader&, const std::optional<PointBody>&) const;
-    Result<void> note_condemned(std::uint64_t list, ByteView object);
 
     const Repository& repository_;
     const WriterIdentity& identity_;
@@ -85,7 +114,8 @@ private:
     PackContext context_;
     Digest log_entry_;
     bool proven_ = false;
-    std::set<BirthPack> condemned_;
+    ObeyedLists lists_;
+    mutable Guarded<std::shared_ptr<const MovedBlocks>> moved_;
     Guarded<Published> published_;
 };
 

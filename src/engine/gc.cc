@@ -1,0 +1,64 @@
+#include "engine/gc.h"
+
+#include "base/try.h"
+
+namespace perdure {
+
+namespace {
+
+/// The view a repack copies by: what goes anyway is no place to leave a block at.
+Result<CollectionView> view_of(Collection& collection) {
+    CollectionView view = collection.driver().view(0);
+    for (const PackNumber n : PERDURE_TRY(collection.driver().condemned())) view.leave(n);
+    return view;
+}
+
+Result<void> repack(const Repository& repository, const WriterIdentity& identity,
+                    Collection& collection, const CollectionView& view, const RepackPlan& plan,
+                    const GcOptions& options, RepackResult& result, std::stop_token stop) {
+    SessionOptions session;
+    session.purpose = SessionPurpose::Repack;
+    session.host = options.rules.host;
+    session.pack_size = repository.store().properties().pack_size;
+    const auto copy = [&](WriteSession& into) {
+        return copy_live_blocks(repository, collection.driver().facts(), view, plan, into, result,
+                                stop);
+    };
+    const auto done = WriteSession::repack(repository, identity, LocalCache(), session, copy, stop);
+    if (!done) return done.error();
+    return {};
+}
+
+}  // namespace
+
+Result<GcResult> run_gc(const Maintainer& maintainer, const RepackIdentity& identity,
+                        const GcOptions& options, const std::function<void(const GcPlan&)>& on_plan,
+                        std::stop_token stop) {
+    Collection collection(maintainer, options.rules, stop);
+    GcPlan plan;
+    plan.collection = PERDURE_TRY(collection.plan());
+    CollectionView view = PERDURE_TRY(view_of(collection));
+    if (!plan.collection.refusal)
+        plan.repack = plan_repack(collection.driver().facts(), view, options.repack);
+    on_plan(plan);
+    GcResult result;
+    if (options.dry_run) return result;
+    PERDURE_TRY(collection.delete_due(result.collection));
+    const bool finished = PERDURE_TRY(collection.finish_begun(result.collection));
+    if (!finished) {
+        PERDURE_TRY(collection.delete_due(result.collection));
+        return result;
+    }
+    if (plan.collection.refusal) return *plan.collection.refusal;
+    if (!plan.repack.packs.empty()) {
+        const WriterIdentity as = PERDURE_TRY(identity());
+        PERDURE_TRY(repack(maintainer.repository(), as, collection, view, plan.repack, options,
+                           result.repack, stop));
+    }
+    PERDURE_TRY(collection.collect(result.collection));
+    PERDURE_TRY(collection.delete_due(result.collection));
+    PERDURE_TRY(collection.delete_indexes(result.collection));
+    return result;
+}
+
+}  // namespace perdure

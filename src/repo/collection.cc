@@ -1,0 +1,185 @@
+#include "repo/collection.h"
+
+#include <algorithm>
+
+#include "base/try.h"
+#include "repo/protocol/upkeep.h"
+
+namespace perdure {
+
+Collection::Collection(const Maintainer& maintainer, const CollectionRules& rules,
+                       std::stop_token stop)
+    : repository_(maintainer.repository()),
+      rules_(rules),
+      stop_(stop),
+      driver_(maintainer, rules, stop) {}
+
+// ------------------------------------------------------------------------------------ the plan
+
+std::vector<Collection::Dropped> Collection::dropped() const {
+    std::vector<Dropped> all;
+    const std::int64_t now = repository_.clock().now().nanoseconds;
+    const CollectionFacts& facts = driver_.facts();
+    for (const auto& [k, known] : driver_.lists().lists()) {
+        if (!known.verdict) continue;
+        const std::int64_t not_before = known.verdict->not_before_ns;
+        Dropped dropped{k, rules_.now || now >= not_before, not_before, {}};
+        for (const BirthPack& pack : known.verdict->dropped) {
+            const auto n = facts.registry().find(pack);
+            if (n && number(*n) < facts.packs() && facts.pack(*n).stored)
+                dropped.packs.push_back(*n);
+        }
+        if (!dropped.packs.empty()) all.push_back(std::move(dropped));
+    }
+    return all;
+}
+
+void Collection::describe_unused(const std::vector<PackNumber>& condemned,
+                                 CollectionPlan& plan) const {
+    const CollectionFacts& facts = driver_.facts();
+    CollectionView view = driver_.view(0);
+    for (const PackNumber n : condemned) view.leave(n);
+    for (std::uint32_t i = 0; i < facts.packs(); ++i) {
+        const PackNumber n{i};
+        const auto& pack = facts.pack(n);
+        if (!pack.stored) continue;
+        plan.stored.add(pack.size);
+        if (!pack.is_known || pack.slots == 0 || view.is_dropped(n) || view.is_leaving(n)) continue;
+        const std::uint32_t dead = pack.slots - std::min(pack.slots, facts.live_blocks_of(n));
+        if (dead == 0) continue;
+        plan.partly_dead.add(pack.size);
+        plan.unused += pack.size * dead / pack.slots;
+    }
+}
+
+Result<CollectionPlan> Collection::plan() {
+    protocol::Collector::Start start;
+    start.skip_unfinished = true;
+    start.tries = protocol::kDefaultTries;
+    protocol::Collector machine(start);
+    PERDURE_TRY(driver_.survey(machine));
+    CollectionPlan plan;
+    const auto condemned = PERDURE_TRY(driver_.condemned());
+    const CollectionFacts& facts = driver_.facts();
+    for (const PackNumber n : condemned) {
+        plan.condemnable.add(facts.pack(n).size);
+        if (facts.is_orphan(n)) plan.orphaned.add(facts.pack(n).size);
+    }
+    describe_unused(condemned, plan);
+    for (const auto& [k, known] : driver_.lists().lists()) {
+        if (known.verdict) continue;
+        plan.unfinished.push_back(k);
+        for (const BirthPack& pack : known.list.packs) {
+            const auto n = facts.registry().find(pack);
+            if (n && number(*n) < facts.packs() && facts.pack(*n).stored)
+                plan.listed.add(facts.pack(*n).size);
+        }
+    }
+    for (const Dropped& dropped : this->dropped()) {
+        for (const PackNumber n : dropped.packs)
+            (dropped.is_due ? plan.due : plan.in_grace).add(facts.pack(n).size);
+        if (!dropped.is_due)
+            plan.grace_ends_ns = std::max(plan.grace_ends_ns, dropped.not_before_ns);
+    }
+    plan.points = driver_.counted_points();
+    if (const auto may = driver_.may_condemn(condemned); !may) plan.refusal = may.error();
+    return plan;
+}
+
+// ------------------------------------------------------------------------------------ carrying out
+
+Result<bool> Collection::finish_begun(CollectionResult& result) {
+    const auto is_unfinished = [&] {
+        const auto& lists = driver_.lists().lists();
+        return std::any_of(lists.begin(), lists.end(),
+                           [](const auto& known) { return !known.second.verdict; });
+    };
+    while (is_unfinished()) {
+        protocol::Collector machine(protocol::Collector::Start{});
+        const bool complete = PERDURE_TRY(driver_.collect(machine));
+        result.waiting = driver_.waiting();
+        if (!complete) return false;
+    }
+    return true;
+}
+
+Result<bool> Collection::collect(CollectionResult& result) {
+    protocol::Collector machine(protocol::Collector::Start{});
+    const bool complete = PERDURE_TRY(driver_.collect(machine));
+    result.waiting = driver_.waiting();
+    if (driver_.is_empty()) return true;
+    result.list = machine.list();
+    for (const BirthPack& pack : driver_.lists().find(machine.list())->list.packs) {
+        const auto n = driver_.facts().registry().find(pack);
+        if (n && number(*n) < driver_.facts().packs())
+            result.condemned.add(driver_.facts().pack(*n).size);
+    }
+    return complete;
+}
+
+/// Done also if it is not there: any number of maintainers may delete, any number of times.
+protocol::Answer Collection::remove(std::uint64_t k, std::uint64_t place,
+                                    CollectionResult& result) {
+    const ObeyedList& judged = *driver_.lists().find(k);
+    const BirthPack& pack = judged.verdict->dropped[place];
+    const auto n = driver_.facts().registry().find(pack);
+    const bool is_stored =
+        n && number(*n) < driver_.facts().packs() && driver_.facts().pack(*n).stored;
+    // A verdict lets go of what its list condemned, and of nothing else.
+    if (!is_stored || !deleting_.contains(pack)) return protocol::Answer::done();
+    const auto removed = repository_.store().remove(driver_.facts().name_of(*n), stop_);
+    if (!removed) {
+        remove_error_ = removed.error();
+        return protocol::Answer::plain(answer_kind_of(removed.error()));
+    }
+    result.deleted.add(driver_.facts().pack(*n).size);
+    driver_.note_removed(*n);
+    return protocol::Answer::done();
+}
+
+Result<void> Collection::delete_list(std::uint64_t k, CollectionResult& result) {
+    const auto& listed = driver_.lists().find(k)->list.packs;
+    deleting_ = {listed.begin(), listed.end()};
+    protocol::DeleteStep machine(k);
+    while (true) {
+        const protocol::Action step = machine.next();
+        if (step.verb == protocol::Verb::Done) return {};
+        if (step.verb == protocol::Verb::Failed)
+            return remove_error_.value_or(Error(ErrorKind::Unavailable, "no clear answer"))
+                .context("deleting what " + names::verdict(k).text() + " drops");
+        if (stop_.stop_requested()) return Error(ErrorKind::Cancelled, "interrupted");
+        if (step.verb == protocol::Verb::Remove) {
+            machine.on_answer(remove(k, step.key.pack, result));
+        } else {
+            const protocol::VerdictRecord record{driver_.lists().find(k)->verdict->dropped.size()};
+            machine.on_answer(protocol::Answer::found(record, 1, false));
+        }
+    }
+}
+
+Result<void> Collection::delete_due(CollectionResult& result) {
+    result.in_grace = {};
+    for (const Dropped& dropped : this->dropped()) {
+        if (dropped.is_due) {
+            PERDURE_TRY(delete_list(dropped.list, result));
+            continue;
+        }
+        for (const PackNumber n : dropped.packs) result.in_grace.add(driver_.facts().pack(n).size);
+        result.grace_ends_ns = std::max(result.grace_ends_ns, dropped.not_before_ns);
+    }
+    result.fenced = driver_.fenced();
+    result.problems = driver_.problems();
+    return {};
+}
+
+Result<void> Collection::delete_indexes(CollectionResult& result) {
+    for (const SessionName session : driver_.needless_indexes()) {
+        if (stop_.stop_requested()) return Error(ErrorKind::Cancelled, "interrupted");
+        PERDURE_TRY(repository_.store().remove(names::hints(session), stop_));
+        PERDURE_TRY(repository_.store().remove(names::index(session), stop_));
+        ++result.indexes;
+    }
+    return {};
+}
+
+}  // namespace perdure

@@ -1,0 +1,29 @@
+#include "repo/liveness.h"
+
+#include "base/try.h"
+
+namespace perdure {
+
+Result<void> mark_summary(const Repository& repository, const Index& index, PackRegistry& registry,
+                          LivenessMarks& marks, std::set<SessionName>* bases,
+                          std::stop_token stop) {
+    const Index* at = &index;
+    std::shared_ptr<const Index> base;  // keeps *at
+    for (std::uint32_t depth = 0; depth <= kMaxLivenessDepth; ++depth) {
+        if (!at->liveness)
+            return Error(ErrorKind::Corrupt,
+                         names::index(at->session).text() + ": holds no liveness summary");
+        for (const auto& pack : at->liveness->packs)
+            marks.mark(registry.number_of(pack.pack), pack.blocks);
+        const auto below = at->liveness->base;
+        if (!below) return {};
+        if (bases != nullptr) bases->insert(below->session);
+        base = PERDURE_TRY(repository.load_index(below->session, below->digest, stop)
+                               .context(names::index(index.session).text() + " builds on it"));
+        at = base.get();
+    }
+    return Error(ErrorKind::Corrupt,
+                 names::index(index.session).text() + ": its liveness summary builds on too many");
+}
+
+}  // namespace perdure
