@@ -96,7 +96,9 @@ TEST(EntrySpool, AnyOrderBeyondMemoryComesSortedWithEveryDirectory) {
     std::vector<std::string> directories;
     for (std::size_t i = 0; i < out.entries.size(); ++i) {
         const Entry& e = out.entries[i].entry;
-        if (i > 0) ASSERT_TRUE(path_less(out.entries[i - 1].entry.path, e.path)) << e.path;
+        if (i > 0) {
+            ASSERT_TRUE(path_less(out.entries[i - 1].entry.path, e.path)) << e.path;
+        }
         if (e.type == EntryType::File) {
             ++files;
             EXPECT_EQ(e.inode, wanted[e.path]);

@@ -10,6 +10,7 @@
 #include "repo/names.h"
 #include "repo/owner_records.h"
 #include "repo/protocol/upkeep.h"
+#include "repo/protocol_tokens.h"
 #include "repo/record.h"
 
 namespace perdure {

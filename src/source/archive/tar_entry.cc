@@ -1,5 +1,6 @@
 #include "source/archive/tar_entry.h"
 
+#include <archive.h>
 #include <archive_entry.h>
 #include <sys/stat.h>
 
