@@ -45,15 +45,17 @@ say. Bytes that are not UTF-8 become U+FFFD, and the field stands a second time
 with _hex after its name. When a command fails, a line of type "error" goes to
 standard error with kind, message, hint and exit_code.
 
-  backup    issue, summary          ls       entry
-  cache     cache                   restore  issue, summary
-  cat       record                  show     point
-  check     problem, note, summary  stats    stats
-  diff      change, summary         tag      tags
-  find      match, summary          version  version
-  help      command, topic          key      key_slot
-  init      init                    key rotate  rotation
-  list      point, problem          key writer  writer
+  backup    issue, summary            key         key_slot
+  cache     cache                     key rotate  rotation
+  cat       record                    key writer  writer
+  check     problem, note, summary    list        point, problem
+  diff      change, summary           ls          entry
+  find      match, summary            protect     protection
+  forget    doubt, decision, summary  restore     issue, summary
+  gc        gc_plan, summary          show        point
+  help      command, topic            stats       stats
+  import    issue, summary            tag         tags
+  init      init                      version     version
 
 The manual page perdure-json(5) describes every field.
 )";

@@ -136,7 +136,9 @@ public:
         if (format == ArchiveFormat::TarZstd)
             PERDURE_TRY(check(archive_write_add_filter_zstd(archive_)));
         PERDURE_TRY(check(archive_write_set_bytes_per_block(archive_, kBytesAWrite)));
-        PERDURE_TRY(check(archive_write_set_bytes_in_last_block(archive_, 512)));
+        // A tar archive ends at a whole block of its own; zeros behind a zstd frame are no frame.
+        PERDURE_TRY(check(archive_write_set_bytes_in_last_block(
+            archive_, format == ArchiveFormat::TarZstd ? 1 : 512)));
         PERDURE_TRY(check(archive_write_open(archive_, this, nullptr, &TarDump::write, nullptr)));
         for (const DumpItem& item : items) PERDURE_TRY(dump(item));
         PERDURE_TRY(check(archive_write_close(archive_)));

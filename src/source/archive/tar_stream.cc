@@ -73,6 +73,11 @@ Error TarStream::damaged() {
                      std::to_string(archive_filter_bytes(archive_, 0)) + " of the archive)");
 }
 
+Error TarStream::no_archive() const {
+    return Error(ErrorKind::Corrupt, name_ + ": holds no tar archive")
+        .with_hint("perdure backup takes other files");
+}
+
 Result<std::unique_ptr<TarStream>> TarStream::open(int descriptor, std::string name,
                                                    std::stop_token stop) {
     Fd fd(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
@@ -89,8 +94,12 @@ Result<std::unique_ptr<TarStream>> TarStream::open(int descriptor, std::string n
     archive_read_support_filter_xz(a);
     archive_read_support_filter_lz4(a);
     archive_read_support_filter_zstd(a);
-    if (archive_read_open(a, stream.get(), nullptr, &TarStream::read_bytes, nullptr) != ARCHIVE_OK)
-        return stream->damaged();
+    if (archive_read_open(a, stream.get(), nullptr, &TarStream::read_bytes, nullptr) !=
+        ARCHIVE_OK) {
+        // EILSEQ is libarchive's number for bytes that are of no format it was told of.
+        const bool unknown = archive_errno(a) == EILSEQ && !stream->stop_.stop_requested();
+        return unknown ? stream->no_archive() : stream->damaged();
+    }
     return stream;
 }
 
@@ -110,17 +119,13 @@ Result<archive_entry*> TarStream::next(std::string& lost) {
         // The end mark is what tells a whole archive from one whose writer died between entries.
         if (!first_ && archive_filter_bytes(archive_, 0) > before)
             return static_cast<archive_entry*>(nullptr);
-        return Error(ErrorKind::Corrupt,
-                     name_ + (first_ ? ": holds no tar archive" : ": ends without an end mark"))
-            .with_hint(first_ ? "perdure backup takes other files"
-                              : "whoever wrote it may not have finished; if you know that it is "
-                                "whole, append 1024 zero bytes");
+        if (first_) return no_archive();
+        return Error(ErrorKind::Corrupt, name_ + ": ends without an end mark")
+            .with_hint(
+                "whoever wrote it may not have finished; if you know that it is whole, append 1024 "
+                "zero bytes");
     }
-    if (code < ARCHIVE_WARN) {
-        if (first_ && archive_format(archive_) == 0 && !stop_.stop_requested())
-            return Error(ErrorKind::Corrupt, name_ + ": holds no tar archive");
-        return damaged();
-    }
+    if (code < ARCHIVE_WARN) return damaged();
     first_ = false;
     has_entry_ = true;
     if (code == ARCHIVE_WARN && archive_error_string(archive_) != nullptr) {

@@ -44,6 +44,7 @@ private:
 
     static long read_bytes(archive*, void* self, const void** buffer);
     Error damaged();
+    Error no_archive() const;
     Result<void> skip_rest();
 
     Fd fd_;
