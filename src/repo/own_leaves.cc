@@ -111,6 +111,11 @@ private:
         std::map<PackId, const PackHints*> by_pack;
         for (const PackHints& pack : hints) by_pack.emplace(pack.pack, &pack);
         for (const PackTable& table : packs) {
+            // A leaf of a block that was moved here has another address than its place here.
+            const bool moved =
+                std::any_of(table.slots.begin(), table.slots.end(),
+                            [&](const SlotEntry& slot) { return slot.birth.pack != table.pack; });
+            if (moved) continue;
             const auto at = by_pack.find(table.pack.pack);
             if (at != by_pack.end() && session_.may_reuse(table.pack))
                 leaves_.attach(table, at->second->fingerprints);

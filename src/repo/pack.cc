@@ -21,31 +21,6 @@ constexpr std::size_t kManifestRoom = 1U << 20;
 
 Error corrupt(std::string why) { return Error(ErrorKind::Corrupt, "pack: " + std::move(why)); }
 
-// On disk: FORMAT.md, pack header.
-void write_pack_header(const PackContext& context, PackKind kind, const PackId& id, Buffer& out) {
-    ByteWriter w;
-    w.bytes(as_bytes(kHeaderMagic));
-    w.u8(kFormatVersion);
-    w.u8(static_cast<std::uint8_t>(kind));
-    w.u8(0);
-    w.u8(0);
-    w.u32(number(context.session.writer));
-    w.u32(context.domain.name.domain);
-    w.u64(number(context.session.session));
-    w.bytes(id.view());
-    w.bytes(context.repository.view());
-    w.u32(context.domain.name.generation);
-    w.u32(1);
-    w.u32(number(context.session.writer));
-    w.u64(number(context.session.session));
-    w.u32(static_cast<std::uint32_t>(context.sealed_secret.size()));
-    w.bytes(context.sealed_secret);
-    append(out, w.view());
-    ByteWriter crc;
-    crc.u32(crc32c(out));
-    append(out, crc.view());
-}
-
 Buffer encode_leaves(const std::vector<LeafRecord>& leaves) {
     ByteWriter w;
     w.varint(leaves.size());
@@ -74,6 +49,32 @@ Result<std::vector<LeafRecord>> decode_leaves(ByteView bytes) {
 }
 
 }  // namespace
+
+// On disk: FORMAT.md, pack header.
+Buffer encode_pack_header(const PackContext& context, PackKind kind, const PackId& id,
+                          std::span<const SealedSecret> secrets) {
+    ByteWriter w;
+    w.bytes(as_bytes(kHeaderMagic));
+    w.u8(kFormatVersion);
+    w.u8(static_cast<std::uint8_t>(kind));
+    w.u8(0);
+    w.u8(0);
+    w.u32(number(context.session.writer));
+    w.u32(context.domain.name.domain);
+    w.u64(number(context.session.session));
+    w.bytes(id.view());
+    w.bytes(context.repository.view());
+    w.u32(context.domain.name.generation);
+    w.u32(static_cast<std::uint32_t>(secrets.size()));
+    for (const SealedSecret& secret : secrets) {
+        w.u32(number(secret.session.writer));
+        w.u64(number(secret.session.session));
+        w.u32(static_cast<std::uint32_t>(secret.box.size()));
+        w.bytes(secret.box);
+    }
+    w.u32(crc32c(w.view()));
+    return w.take();
+}
 
 Buffer encode_slots(const std::vector<SlotEntry>& slots, const BirthPack& own,
                     std::vector<BirthPack>& births) {
@@ -145,7 +146,8 @@ PackBuilder::PackBuilder(const PackContext& context, PackKind kind, const PackId
     // Grown once: doubling would hold twice the pack. Metadata packs are mostly small and grow as
     // they need.
     if (kind == PackKind::Data) bytes_.reserve(context.target_size + kManifestRoom);
-    write_pack_header(context, kind, id, bytes_);
+    const SealedSecret own{context.session, context.sealed_secret};
+    append(bytes_, encode_pack_header(context, kind, id, {&own, 1}));
 }
 
 Result<SealedBlock> PackBuilder::add(ByteView raw, std::span<const LeafRecord> leaves,
@@ -170,26 +172,36 @@ Result<SealedBlock> PackBuilder::add(ByteView raw, std::span<const LeafRecord> l
 }
 
 FinishedPack PackBuilder::finish() {
+    return end_pack(context_, kind_, std::move(manifest_), std::move(bytes_));
+}
+
+FinishedPack end_pack(const PackContext& context, PackKind kind, PackManifest manifest,
+                      Buffer bytes) {
     FinishedPack finished;
     PackTable& table = finished.table;
-    table.pack = manifest_.pack;
-    table.kind = kind_;
-    table.retention_class = context_.retention_class;
-    table.manifest_offset = bytes_.size();
+    table.pack = manifest.pack;
+    table.kind = kind;
+    table.retention_class = context.retention_class;
+    table.manifest_offset = bytes.size();
 
     v1::Manifest record;
-    record.set_pack(to_proto(manifest_.pack.pack));
-    record.set_writer(number(manifest_.pack.session.writer));
-    record.set_session(number(manifest_.pack.session.session));
+    record.set_pack(to_proto(manifest.pack.pack));
+    record.set_writer(number(manifest.pack.session.writer));
+    record.set_session(number(manifest.pack.session.session));
     std::vector<BirthPack> births;
-    record.set_slots(to_proto(encode_slots(manifest_.slots, manifest_.pack, births)));
-    record.set_leaves(to_proto(encode_leaves(manifest_.leaves)));
-    record.set_key_commitment(to_proto(manifest_.key_commitment));
-    const RecordPlace place{context_.repository, ObjectType::Manifest, table.name().text()};
-    const SealWith seal{Sealing::IndexKey, context_.domain.index_key, context_.domain.name.domain,
-                        context_.domain.name.generation};
+    record.set_slots(to_proto(encode_slots(manifest.slots, manifest.pack, births)));
+    record.set_leaves(to_proto(encode_leaves(manifest.leaves)));
+    record.set_key_commitment(to_proto(manifest.key_commitment));
+    for (const BirthPack& birth : births) {
+        v1::BirthCommitment* out = record.add_births();
+        to_proto(birth, out->mutable_pack());
+        out->set_key_commitment(to_proto(manifest.births.at(birth)));
+    }
+    const RecordPlace place{context.repository, ObjectType::Manifest, table.name().text()};
+    const SealWith seal{Sealing::IndexKey, context.domain.index_key, context.domain.name.domain,
+                        context.domain.name.generation};
     const Buffer framed = seal_record(place, encode(record), {}, seal);
-    append(bytes_, framed);
+    append(bytes, framed);
     table.manifest_length = static_cast<std::uint32_t>(framed.size());
     table.manifest_digest = digest_of(framed);
 
@@ -199,10 +211,10 @@ FinishedPack PackBuilder::finish() {
     footer.u32(0);
     footer.u32(crc32c(footer.view()));
     footer.bytes(as_bytes(kFooterMagic));
-    append(bytes_, footer.view());
-    table.size = bytes_.size();
-    table.slots = std::move(manifest_.slots);
-    finished.bytes = std::move(bytes_);
+    append(bytes, footer.view());
+    table.size = bytes.size();
+    table.slots = std::move(manifest.slots);
+    finished.bytes = std::move(bytes);
     return finished;
 }
 
@@ -274,8 +286,11 @@ Result<PackManifest> decode_manifest(ByteView body, const BirthPack& pack) {
                      PERDURE_TRY(id_from<PackId>(record.pack(), "pack id"))};
     if (manifest.pack != pack) return corrupt("manifest is another pack's");
     std::vector<BirthPack> births;
-    for (const auto& birth : record.births())
+    for (const auto& birth : record.births()) {
         births.push_back(PERDURE_TRY(from_proto(birth.pack())));
+        manifest.births[births.back()] =
+            PERDURE_TRY(id_from<Digest>(birth.key_commitment(), "key commitment"));
+    }
     manifest.slots = PERDURE_TRY(decode_slots(as_bytes(record.slots()), pack, births));
     manifest.leaves = PERDURE_TRY(decode_leaves(as_bytes(record.leaves())));
     manifest.key_commitment =

@@ -57,6 +57,7 @@ struct PackManifest {
     std::vector<SlotEntry> slots;
     std::vector<LeafRecord> leaves;  // slot by slot
     Digest key_commitment;
+    std::map<BirthPack, Digest> births;  // of copied blocks: the key commitments of their packs
 };
 
 struct SealedSecret {
@@ -106,6 +107,12 @@ private:
     PackManifest manifest_;
     Buffer bytes_;
 };
+
+/// What every pack begins with: whose it is, and the sealed secrets of all whose blocks it holds.
+Buffer encode_pack_header(const PackContext&, PackKind, const PackId&,
+                          std::span<const SealedSecret>);
+/// Ends a pack: manifest and footer go behind `bytes`, which are its header and blocks.
+FinishedPack end_pack(const PackContext&, PackKind, PackManifest, Buffer bytes);
 
 struct PackHeader {
     PackKind kind = PackKind::Data;

@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "base/guarded.h"
+#include "repo/moved_blocks.h"
 #include "repo/recipe.h"
 #include "repo/repository.h"
 
@@ -29,10 +30,23 @@ struct PackAccess {
 class PackCatalog {
 public:
     PackCatalog(const Repository& repository, PackRegistry& registry)
-        : repository_(repository), registry_(registry) {}
+        : repository_(repository), registry_(registry), moved_(repository) {}
 
     /// NotFound, naming the pack, if neither an index nor the packs themselves know it.
     Result<std::shared_ptr<const PackAccess>> find(PackNumber, std::stop_token);
+    BirthPack pack_of(PackNumber number) const { return registry_.pack_of(number); }
+    /// Where else copies of a block lie.
+    Result<std::vector<MovedBlock>> elsewhere(const BirthAddress& block, std::stop_token stop) {
+        return moved_.find(block, stop);
+    }
+    /// Whether copies of any of its blocks lie elsewhere.
+    Result<bool> moved(const BirthPack& pack, std::stop_token stop) {
+        return moved_.holds_any_of(pack, stop);
+    }
+    /// What opens the blocks born in `birth`, also where that pack and its index are gone:
+    /// `holder` is a pack that holds copies of them. Its table has no slots.
+    Result<std::shared_ptr<const PackAccess>> access_to(const BirthPack& birth,
+                                                        const PackTable& holder, std::stop_token);
     /// Learns the packs of an index that was loaded anyway.
     void learn(const Index&);
     /// Packs whose index could not be used and that were found by scanning.
@@ -45,14 +59,20 @@ private:
         bool listed = false;
         std::map<BirthPack, ObjectName> names;  // from a listing of packs/
         std::size_t scanned = 0;
+        std::map<BirthPack, std::shared_ptr<const PackAccess>> openers;  // of copied blocks
     };
     Result<std::shared_ptr<const PackAccess>> scan(const BirthPack&, std::stop_token);
     Result<std::optional<ObjectName>> locate(const BirthPack&, std::stop_token);
 
     const Repository& repository_;
     PackRegistry& registry_;
+    MovedBlocks moved_;
     Guarded<State> state_;
 };
+
+/// The clear header of a pack, of any length.
+Result<PackHeader> read_pack_header(const Repository&, const ObjectName&, std::uint64_t size,
+                                    std::stop_token);
 
 /// The table of a pack from the pack itself.
 Result<PackAccess> read_pack_access(const Repository&, const ObjectName&, const BirthPack&,
