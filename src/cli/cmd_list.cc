@@ -9,6 +9,7 @@
 #include "cli/json.h"
 #include "cli/say.h"
 #include "cli/text.h"
+#include "repo/ledger.h"
 
 namespace perdure {
 
@@ -23,21 +24,26 @@ std::string joined(const std::vector<std::string>& words) {
 Result<void> run_list(Context& context, const PointFilter& filter) {
     const auto opened = PERDURE_TRY(context.open(Need::AnyKey));
     const PointList list = PERDURE_TRY(opened.repository->list_points(context.stop()));
+    const Ledger ledger = PERDURE_TRY(load_ledger(*opened.repository, context.stop()));
     std::size_t shown = 0;
     if (!context.options.json)
-        fmt::print("{:<10} {:<19} {:<16} {:>11} {:<8} {}\n", "ID", "TIME", "HOST", "SIZE",
-                   "OUTCOME", "PATHS [TAGS]");
+        fmt::print("{:<10} {:<19} {:<16} {:>11} {:<8} {:<10} {}\n", "ID", "TIME", "HOST", "SIZE",
+                   "OUTCOME", "VERIFIED", "PATHS [TAGS]");
     for (const Point& point : list.points) {
         if (!PERDURE_TRY(matches(point, filter))) continue;
         ++shown;
         if (context.options.json) {
-            print_json("point", to_json(point));
+            nlohmann::json fields = to_json(point);
+            put_verified(fields, ledger.verified_at(point));
+            print_json("point", std::move(fields));
             continue;
         }
+        const auto verified = ledger.verified_at(point);
         const PointHeader& h = point.header;
-        fmt::print("{:<10} {:<19} {:<16} {:>11} {:<8} {}{}\n", short_text(h.session),
+        fmt::print("{:<10} {:<19} {:<16} {:>11} {:<8} {:<10} {}{}\n", short_text(h.session),
                    local_time(h.finished_ns), printable(h.host), human_bytes(h.statistics.bytes),
-                   h.outcome == PointOutcome::Success ? "success" : "partial", joined(h.sources),
+                   h.outcome == PointOutcome::Success ? "success" : "partial",
+                   verified ? local_time(*verified).substr(0, 10) : "-", joined(h.sources),
                    point.tags.empty() ? "" : " [" + joined(point.tags) + "]");
     }
     for (const Problem& problem : list.problems) {

@@ -46,9 +46,10 @@ with _hex after its name. When a command fails, a line of type "error" goes to
 standard error with kind, message, hint and exit_code.
 
   backup    issue, summary          ls       entry
-  cache     cache                   restore  issue, summary
-  cat       record                  show     point
-  check     problem, note, summary  stats    stats
+  cache     cache                   repair   repair, summary
+  cat       record                  restore  issue, summary
+  check     problem, note, summary  show     point
+  copy      copy, summary           stats    stats
   diff      change, summary         tag      tags
   find      match, summary          version  version
   help      command, topic          key      key_slot
@@ -64,6 +65,11 @@ PERDURE_PASSWORD_FILE     a file whose first line is the password
 PERDURE_PASSWORD_COMMAND  a command whose first line of output is the password
 PERDURE_PASSWORD          the password itself; a file or a command shows it to
                           fewer eyes
+PERDURE_TO_REPOSITORY     where copy copies to
+PERDURE_TO_PASSWORD_FILE  a file whose first line is the password of that one
+PERDURE_TO_PASSWORD_COMMAND
+                          a command whose first line of output is that password
+PERDURE_TO_PASSWORD       that password itself
 PERDURE_WRITER_KEY        key file of an enrolled writer
 PERDURE_CACHE_DIR         where to cache; otherwise $XDG_CACHE_HOME/perdure, or
                           ~/.cache/perdure. May be deleted at any time

@@ -51,7 +51,9 @@ int run(int argc, char** argv) {
     add_diff_command(app, context);
     add_restore_command(app, context);
     add_dump_command(app, context);
+    add_copy_command(app, context);
     add_check_command(app, context);
+    add_repair_command(app, context);
     add_stats_command(app, context);
     add_cache_command(app, context);
     add_tag_command(app, context);

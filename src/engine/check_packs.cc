@@ -29,6 +29,7 @@ public:
     explicit PackReading(CheckState& state) : state_(state), queue_(kQueuedPacks) {}
 
     Result<void> run() {
+        if (state_.options.rolling) choose(*state_.options.rolling);
         TaskGroup group(state_.stop);
         const CloseAtEnd closing(queue_);
         for (unsigned i = 0; i < std::max(1U, state_.options.workers); ++i)
@@ -70,6 +71,8 @@ private:
 
     void keep(const PackTable& table, PackReport report) {
         reports_.with([&](auto& reports) {
+            if (report.blocks.empty() && report.pack.empty())
+                state_.result.whole_packs.push_back(table.pack);
             totals_.bytes += report.bytes;
             totals_.blocks_read += report.blocks_read;
             totals_.leaves += report.leaves;
@@ -82,10 +85,33 @@ private:
         });
     }
 
+    /// Those that were last found whole longest ago.
+    void choose(const CheckOptions::Rolling& rolling) {
+        std::vector<std::pair<std::int64_t, PackNumber>> due;
+        const auto& packs = state_.inventory.packs;
+        for (std::uint32_t n = 0; n < packs.size(); ++n) {
+            const BirthPack pack = state_.registry.pack_of(PackNumber{n});
+            const std::int64_t last = last_whole(state_, pack);
+            if (packs[n].named && wanted(pack) && (last == 0 || last < rolling.before_ns))
+                due.emplace_back(last, PackNumber{n});
+        }
+        std::sort(due.begin(), due.end());
+        chosen_.emplace();
+        std::uint64_t bytes = 0;
+        for (const auto& [last, n] : due) {
+            bytes += packs[number(n)].size;
+            // One that is larger than the budget alone would else never be read.
+            if (bytes > rolling.budget_bytes && !chosen_->empty()) break;
+            chosen_->insert(state_.registry.pack_of(n));
+        }
+        state_.result.packs_due = due.size() - chosen_->size();
+    }
+
     bool wanted(const BirthPack& pack) {
         if (!in_subset(pack.pack, state_.options.subset)) return false;
         const std::size_t n = number(state_.registry.number_of(pack));
         if (n >= state_.inventory.packs.size() || !state_.inventory.packs[n].listed) return false;
+        if (chosen_ && !chosen_->contains(pack)) return false;
         if (!state_.needed) return true;
         const auto& bitmaps = state_.needed->bitmaps();
         return n < bitmaps.size() && !bitmaps[n].empty();
@@ -150,7 +176,7 @@ private:
         const PackReport& report = reported.report;
         const PackNumber n = state_.registry.number_of(reported.table.pack);
         // A pack that was cut off has its finding already.
-        if (!report.pack.empty() && state_.finding_of(n) < 0)
+        if (!report.pack.empty() && !state_.has_finding(n))
             state_.add(reported.table.name().text(), "damaged", report.pack);
         if (report.blocks.empty()) return;
         std::string text;
@@ -160,14 +186,18 @@ private:
         if (report.blocks.size() > kMostNamedBlocks)
             text += "; and " + std::to_string(report.blocks.size() - kMostNamedBlocks) + " more";
         for (const BlockFault& fault : report.blocks)
-            state_.damage(n, fault.slot, 1, "damaged", text);
+            if (fault.block.pack == reported.table.pack)
+                state_.damage(n, fault.slot, 1, "damaged", text);
+            else
+                state_.damage_copy(n, fault.slot, fault.block, "damaged", text);
     }
 
     CheckState& state_;
     BoundedQueue<SharedAccess> queue_;
     Guarded<std::vector<Reported>> reports_;
-    PackReport totals_;        // under the lock of reports_
-    std::uint64_t packs_ = 0;  // likewise
+    PackReport totals_;                          // under the lock of reports_
+    std::uint64_t packs_ = 0;                    // likewise
+    std::optional<std::set<BirthPack>> chosen_;  // of a rolling check
 };
 
 }  // namespace

@@ -77,6 +77,10 @@ ObjectName fate(SessionName s, std::uint32_t i) {
     return must(fate_prefix(s) + to_hex(i, kFateDigits));
 }
 
+ObjectName ledger(std::uint64_t n) { return must("ledger/" + to_hex(n, kListDigits)); }
+ObjectName aside(const PackId& drawn) { return must("aside/" + drawn.hex()); }
+ObjectName proof_of(const ObjectName& original) { return must("imports/" + original.text()); }
+
 std::string log_prefix(WriterNumber w) { return "log/" + hex_of(w) + "/"; }
 std::string points_prefix(WriterNumber w) { return "points/" + hex_of(w) + "/"; }
 std::string fate_prefix(SessionName s) { return "fate/" + session_path(s) + "/"; }
@@ -110,6 +114,10 @@ std::optional<SessionName> parse_index(std::string_view name) {
 }
 std::optional<SessionName> parse_hints(std::string_view name) {
     return parse_session_name(name, "hints/");
+}
+
+std::optional<std::uint64_t> parse_ledger(std::string_view name) {
+    return take(name, "ledger/") ? number_from_hex(name, kListDigits) : std::nullopt;
 }
 
 std::optional<FateName> parse_fate(std::string_view name) {

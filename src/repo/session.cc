@@ -297,6 +297,11 @@ Result<std::unique_ptr<WriteSession>> WriteSession::begin(const Repository& repo
                                                           const SessionOptions& options,
                                                           std::stop_token stop) {
     PERDURE_TRY(repository.may_write());
+    if (PERDURE_TRY(repository.is_imported(identity.enrolment, stop)))
+        return Error(ErrorKind::Denied,
+                     "this writer's key is of the repository that this one is a "
+                     "replica of")
+            .with_hint("make a key for the replica: `perdure key writer add`");
     std::unique_ptr<WriteSession> session(new WriteSession(repository, identity));
     session->context_.repository = repository.id();
     session->context_.domain = PERDURE_TRY(repository.domain_keys());
