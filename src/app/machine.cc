@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "base/fd.h"
+#include "base/hex.h"
 #include "base/try.h"
 
 namespace perdure {
@@ -114,75 +115,74 @@ Result<void> write_writer_key(const std::string& path, const WriterIdentity& ide
     return publish_key(path, identity, RENAME_NOREPLACE);
 }
 
-std::string identity_path(const RepositoryId& repository) {
+std::string identity_path(const IdentityPlace& place) {
     const std::string directory = environment("PERDURE_CONFIG_DIR");
+    std::string name = place.repository.hex();
+    if (number(place.first) != 1) name += "-replica-" + to_hex(number(place.first) >> 16, 4);
+    if (place.role == Role::Maintainer) name += "-maintainer";
     return (directory.empty() ? home_below("XDG_CONFIG_HOME", ".config") + "/perdure" : directory) +
-           "/writers/" + repository.hex() + ".key";
+           "/writers/" + name + ".key";
 }
 
-Result<std::optional<WriterIdentity>> find_identity(const RepositoryId& repository) {
-    auto identity = read_writer_key(identity_path(repository));
+Result<std::optional<WriterIdentity>> find_identity(const IdentityPlace& place) {
+    auto identity = read_writer_key(identity_path(place));
     // A damaged one is as good as lost: it must not keep the owner from reading.
     if (!identity && is_lost(identity.error())) return std::optional<WriterIdentity>();
     if (!identity) return std::move(identity).error();
-    if (identity->repository != repository) return std::optional<WriterIdentity>();
+    if (identity->repository != place.repository || identity->role != place.role)
+        return std::optional<WriterIdentity>();
     return std::optional(std::move(*identity));
 }
 
-Result<std::optional<WriterIdentity>> load_identity(const Repository& repository) {
-    auto identity = PERDURE_TRY(find_identity(repository.id()));
+namespace {
+
+Result<IdentityPlace> place_of(const Repository& repository, Role role, std::stop_token stop) {
+    return IdentityPlace{repository.id(), role, PERDURE_TRY(repository.enrolments(stop)).first};
+}
+
+}  // namespace
+
+Result<std::optional<WriterIdentity>> load_identity(const Repository& repository, Role role,
+                                                    std::stop_token stop) {
+    const IdentityPlace place = PERDURE_TRY(place_of(repository, role, stop));
+    auto identity = PERDURE_TRY(find_identity(place));
     if (identity && repository.epoch().revocation_of(identity->enrolment) != nullptr)
         identity.reset();
     return identity;
 }
 
-namespace {
-
-Result<void> make_key_directory(const std::string& path) {
+Result<void> keep_identity(const IdentityPlace& place, const WriterIdentity& identity) {
+    const std::string path = identity_path(place);
     std::error_code failed;
     const auto directory = std::filesystem::path(path).parent_path();
     std::filesystem::create_directories(directory, failed);
     if (failed)
         return Error(ErrorKind::Io, "making " + directory.string() + ": " + failed.message());
     ::chmod(directory.c_str(), 0700);
-    return {};
+    return publish_key(path, identity, 0);
 }
 
-}  // namespace
-
 Result<WriterIdentity> enrol_this_machine(Repository& repository, const std::string& host,
-                                          std::stop_token stop) {
-    const std::string path = identity_path(repository.id());
-    PERDURE_TRY(make_key_directory(path));
+                                          Role role, std::stop_token stop) {
+    const IdentityPlace place = PERDURE_TRY(place_of(repository, role, stop));
     Certificate certificate;
+    certificate.role = role;
     certificate.name = host;
     WriterIdentity identity = PERDURE_TRY(repository.enrol(certificate, stop));
+    // A maintainer cuts no leaves of its own and is to hold nothing that would tell of content.
+    if (role == Role::Maintainer)
+        for (DomainKeys& keys : identity.domains) keys.dedup_secret = Key256();
     // A lost, damaged or revoked identity is replaced by a new writer; the old one stays enrolled
     // until it is retired.
-    PERDURE_TRY(publish_key(path, identity, 0));
+    PERDURE_TRY(keep_identity(place, identity));
     return identity;
 }
 
 Result<WriterIdentity> maintainer_of_this_machine(Repository& repository, const std::string& host,
                                                   std::stop_token stop) {
-    std::string path = identity_path(repository.id());
-    path.replace(path.size() - 4, 4, ".maintainer.key");
-    auto known = read_writer_key(path);
-    if (!known && !is_lost(known.error())) return known;
-    const bool counts = known && known->repository == repository.id() &&
-                        known->role == Role::Maintainer &&
-                        repository.is_enrolled(known->enrolment, stop) &&
-                        repository.epoch().revocation_of(known->enrolment) == nullptr;
-    if (counts) return known;
-    PERDURE_TRY(make_key_directory(path));
-    Certificate certificate;
-    certificate.role = Role::Maintainer;
-    certificate.name = host + " (gc)";
-    WriterIdentity identity = PERDURE_TRY(repository.enrol(certificate, stop));
-    // A maintainer cuts no leaves and holds nothing that would tell of content.
-    for (DomainKeys& keys : identity.domains) keys.dedup_secret = Key256();
-    PERDURE_TRY(publish_key(path, identity, 0));
-    return identity;
+    auto known = PERDURE_TRY(load_identity(repository, Role::Maintainer, stop));
+    if (known && repository.is_enrolled(known->enrolment, stop)) return std::move(*known);
+    return enrol_this_machine(repository, host, Role::Maintainer, stop);
 }
 
 }  // namespace perdure

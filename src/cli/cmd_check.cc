@@ -22,7 +22,9 @@ namespace {
 
 struct CheckArguments {
     std::vector<std::string> points;
-    std::string level = "structure";
+    std::string level;
+    std::string older_than, budget;
+    bool due = false, no_record = false;
     std::string subset;
     bool read_data = false;
     unsigned workers = 0;
@@ -87,6 +89,13 @@ void print_finding(const CheckFinding& f) {
                    range.before ? "up to " + printable(*range.before) : "on");
 }
 
+/// A rolling check reads packs, so it has to be one that does.
+std::string level_of(const CheckArguments& a) {
+    if (a.read_data) return "deep";
+    if (!a.level.empty()) return a.level;
+    return a.due || !a.older_than.empty() || !a.budget.empty() ? "deep" : "structure";
+}
+
 void print_summary(const Context& context, const CheckArguments& a, const CheckResult& r) {
     std::size_t problems = 0;
     std::set<SessionName> hurt;
@@ -96,7 +105,7 @@ void print_summary(const Context& context, const CheckArguments& a, const CheckR
     }
     if (context.options.json) {
         print_json("summary", {{"outcome", to_string(r.outcome)},
-                               {"level", a.level},
+                               {"level", level_of(a)},
                                {"with_owner_keys", r.with_owner_keys},
                                {"problems", problems},
                                {"points", r.points},
@@ -106,6 +115,8 @@ void print_summary(const Context& context, const CheckArguments& a, const CheckR
                                {"entries", r.entries},
                                {"packs", r.packs},
                                {"packs_read", r.packs_read},
+                               {"packs_due", r.packs_due},
+                               {"points_whole", r.whole_points.size()},
                                {"blocks_read", r.blocks_read},
                                {"leaves_hashed", r.leaves_hashed},
                                {"bytes_read", r.bytes_read},
@@ -127,6 +138,7 @@ void print_summary(const Context& context, const CheckArguments& a, const CheckR
                    human_bytes(static_cast<std::uint64_t>(
                        static_cast<double>(std::max(r.bytes_read, r.bytes_decoded)) /
                        std::max(r.seconds, 1e-3))));
+    if (r.packs_due > 0) fmt::print("{} more packs are due: run the check again\n", r.packs_due);
     if (r.unreferenced_packs > 0)
         fmt::print("{} packs ({}) belong to sessions that did not end; nothing needs them\n",
                    r.unreferenced_packs, human_bytes(r.unreferenced_bytes));
@@ -158,15 +170,33 @@ Result<std::set<SessionName>> select_points(const Context& context, const Reposi
     return selected;
 }
 
+Result<std::optional<CheckOptions::Rolling>> rolling_of(const CheckArguments& a, CheckLevel level) {
+    std::optional<CheckOptions::Rolling> rolling;
+    if (!a.due && a.older_than.empty() && a.budget.empty()) return rolling;
+    if (level == CheckLevel::Structure)
+        return Error(ErrorKind::InvalidInput, "a check of the structure reads no packs")
+            .with_hint("with --due, --older-than or --budget-bytes use --level aead or deep");
+    rolling.emplace();
+    rolling->before_ns = system_clock().now().nanoseconds;
+    if (a.due || !a.older_than.empty())
+        rolling->before_ns -=
+            PERDURE_TRY(parse_period(a.older_than.empty() ? "30d" : a.older_than));
+    if (!a.budget.empty()) rolling->budget_bytes = PERDURE_TRY(parse_size(a.budget));
+    return rolling;
+}
+
 Result<void> run_check_command(Context& context, const CheckArguments& a) {
     CheckOptions options;
-    options.level = PERDURE_TRY(parse_check_level(a.read_data ? "deep" : a.level));
+    options.level = PERDURE_TRY(parse_check_level(level_of(a)));
+    options.rolling = PERDURE_TRY(rolling_of(a, options.level));
     options.subset = PERDURE_TRY(parse_subset(a.subset));
     options.workers = a.workers > 0 ? a.workers : std::max(2U, std::thread::hardware_concurrency());
     const bool as_owner =
         context.options.writer_key.empty() || has_password(context.options.password);
     const auto opened = PERDURE_TRY(context.open(as_owner ? Need::Owner : Need::AnyKey));
     options.points = PERDURE_TRY(select_points(context, *opened.repository, a));
+    const Ledger ledger = PERDURE_TRY(load_ledger(*opened.repository, context.stop()));
+    options.ledger = &ledger;
     ProgressReporter reporter(context, "check");
     const auto result = run_check(*opened.repository, options, reporter, context.stop());
     reporter.finish();
@@ -176,6 +206,12 @@ Result<void> run_check_command(Context& context, const CheckArguments& a) {
             print_finding_json(finding);
         else
             print_finding(finding);
+    }
+    if (!a.no_record && opened.repository->is_owner()) {
+        const auto recorded = record_check(*opened.repository, done, options.level, context.stop());
+        // A store that takes nothing can be checked all the same.
+        if (!recorded)
+            print_note(context, "what was checked is not recorded: " + recorded.error().describe());
     }
     print_summary(context, a, done);
     context.exit_code = exit_code(done.outcome);
@@ -188,13 +224,19 @@ void add_check_command(CLI::App& app, Context& context) {
     auto* command = app.add_subcommand("check", "check the repository, and name what damage hurts");
     auto a = std::make_shared<CheckArguments>();
     command->add_option("points", a->points, "only these points and what they need");
-    command
-        ->add_option("--level", a->level,
-                     "structure (records and trees), aead (also opens all blocks) or deep (also "
-                     "re-hashes all content)")
-        ->capture_default_str();
+    command->add_option("--level", a->level,
+                        "structure (records and trees), aead (also opens all blocks) or deep (also "
+                        "re-hashes all content); structure if not given");
     command->add_flag("--read-data", a->read_data, "the same as --level deep");
     command->add_option("--subset", a->subset, "read only this share of the packs, as in 5%");
+    command->add_flag("--due", a->due,
+                      "read only packs that were not found whole in the last 30 days");
+    command->add_option("--older-than", a->older_than,
+                        "read only packs that were last found whole longer ago, as in 30d");
+    command->add_option("--budget-bytes", a->budget,
+                        "read no more than this, as in 10G: what is due longest goes first");
+    command->add_flag("--no-record", a->no_record,
+                      "do not write down in the repository what was found whole");
     command->add_option("--workers", a->workers, "worker threads (default: one a processor)");
     add_filter_options(*command, a->filter);
     command->footer(

@@ -28,7 +28,7 @@ Result<void> run_init(Context& context, Argon2Cost cost) {
     const auto repository = PERDURE_TRY(
         Repository::open(*store, credentials, system_clock(), system_random(), context.stop()));
     const WriterIdentity identity =
-        PERDURE_TRY(enrol_this_machine(*repository, host_name(), context.stop()));
+        PERDURE_TRY(enrol_this_machine(*repository, host_name(), Role::Writer, context.stop()));
     if (context.options.json) {
         print_json("init", {{"repository", made.repository.hex()},
                             {"location", context.options.repository},
@@ -45,6 +45,30 @@ Result<void> run_init(Context& context, Argon2Cost cost) {
     return {};
 }
 
+/// Keys and epochs of another repository, and no points yet: `copy` brings them.
+Result<void> run_init_replica(Context& context, const std::string& of) {
+    const auto source = PERDURE_TRY(context.at(of, context.options.password).open(Need::Owner));
+    const auto store = PERDURE_TRY(make_store(context.options.repository));
+    const auto identity =
+        PERDURE_TRY(source.repository->replicate_keys(*store, host_name(), context.stop()));
+    if (!identity)
+        return Error(ErrorKind::AlreadyExists,
+                     "there is a replica of it already at " + context.options.repository)
+            .with_hint("bring it up to date with `perdure copy --to`");
+    const RepositoryId& id = source.repository->id();
+    PERDURE_TRY(keep_identity({id, Role::Maintainer, identity->enrolment}, *identity));
+    if (context.options.json)
+        print_json("init", {{"repository", id.hex()},
+                            {"location", context.options.repository},
+                            {"replica_of", of},
+                            {"recovery_key", nullptr},
+                            {"writer", number(identity->enrolment)}});
+    else
+        fmt::print("made a replica of repository {} at {}; it opens with the same password\n",
+                   id.hex(), context.options.repository);
+    return {};
+}
+
 }  // namespace
 
 void add_init_command(CLI::App& app, Context& context) {
@@ -54,7 +78,13 @@ void add_init_command(CLI::App& app, Context& context) {
         "as a writer.");
     auto cost = std::make_shared<Argon2Cost>();
     add_kdf_options(*command, *cost);
-    run_command(*command, context, [&context, cost] { return run_init(context, *cost); });
+    auto replica_of = std::make_shared<std::string>();
+    command->add_option("--replica-of", *replica_of,
+                        "make a replica of this repository, under its keys; see copy");
+    run_command(*command, context, [&context, cost, replica_of] {
+        return replica_of->empty() ? run_init(context, *cost)
+                                   : run_init_replica(context, *replica_of);
+    });
 }
 
 }  // namespace perdure

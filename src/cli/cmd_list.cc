@@ -10,6 +10,7 @@
 #include "cli/json.h"
 #include "cli/say.h"
 #include "cli/text.h"
+#include "repo/ledger.h"
 
 namespace perdure {
 
@@ -33,12 +34,18 @@ std::string fate_text(const Point& point) {
     return text;
 }
 
-void print_point(const Context& context, const Point& point) {
-    if (context.options.json) return print_json("point", to_json(point));
+void print_point(const Context& context, const Point& point,
+                 std::optional<std::int64_t> verified_ns) {
+    if (context.options.json) {
+        nlohmann::json fields = to_json(point);
+        put_verified(fields, verified_ns);
+        return print_json("point", std::move(fields));
+    }
     const PointHeader& h = point.header;
-    fmt::print("{:<10} {:<19} {:<16} {:>11} {:<8} {}{}\n", short_text(h.session),
+    fmt::print("{:<10} {:<19} {:<16} {:>11} {:<8} {:<10} {}{}\n", short_text(h.session),
                local_time(h.finished_ns), printable(h.host), human_bytes(h.statistics.bytes),
-               h.outcome == PointOutcome::Success ? "success" : "partial", joined(h.sources),
+               h.outcome == PointOutcome::Success ? "success" : "partial",
+               verified_ns ? local_time(*verified_ns).substr(0, 10) : "-", joined(h.sources),
                fate_text(point));
 }
 
@@ -53,14 +60,15 @@ Result<void> run_list(Context& context, const PointFilter& filter, bool all) {
                                return a.header.finished_ns < b.header.finished_ns;
                            });
     }
+    const Ledger ledger = PERDURE_TRY(load_ledger(*opened.repository, context.stop()));
     std::size_t shown = 0;
     if (!context.options.json)
-        fmt::print("{:<10} {:<19} {:<16} {:>11} {:<8} {}\n", "ID", "TIME", "HOST", "SIZE",
-                   "OUTCOME", "PATHS [TAGS]");
+        fmt::print("{:<10} {:<19} {:<16} {:>11} {:<8} {:<10} {}\n", "ID", "TIME", "HOST", "SIZE",
+                   "OUTCOME", "VERIFIED", "PATHS [TAGS]");
     for (const Point& point : list.points) {
         if (!PERDURE_TRY(matches(point, filter))) continue;
         ++shown;
-        print_point(context, point);
+        print_point(context, point, ledger.verified_at(point));
     }
     for (const Problem& problem : list.problems) {
         if (context.options.json)

@@ -10,6 +10,7 @@
 #include "cli/json.h"
 #include "cli/open_point.h"
 #include "cli/text.h"
+#include "repo/ledger.h"
 #include "source/issue.h"
 
 namespace perdure {
@@ -30,15 +31,19 @@ std::string path_of(const PointBody& body, const RecordedIssue& issue) {
                       issue.path);
 }
 
-void show_json(const PointReader& reader) {
+void show_json(const PointReader& reader, std::optional<std::int64_t> verified) {
     const PointBody& body = reader.body();
     nlohmann::json fields = to_json(reader.point());
     const PointHeader& h = reader.point().header;
     fields["retention_class"] = h.retention_class;
     fields["command"] = body.command;
+    put_verified(fields, verified);
     fields["supersedes"] = nlohmann::json::array();
     for (const auto& session : h.supersedes)
         fields["supersedes"].push_back(short_text(session.session));
+    if (body.origin)
+        fields["origin"] = {{"repository", body.origin->repository.hex()},
+                            {"point", short_text(body.origin->point.session)}};
     fields["roots"] = nlohmann::json::array();
     for (const Root& root : body.roots) {
         nlohmann::json one{{"kind", to_string(root.kind)},
@@ -69,7 +74,7 @@ void show_statistics(const Statistics& s) {
                                human_bytes(s.bytes_new), human_bytes(s.bytes_stored)));
 }
 
-void show_text(const PointReader& reader) {
+void show_text(const PointReader& reader, std::optional<std::int64_t> verified) {
     const Point& point = reader.point();
     const PointHeader& h = point.header;
     const PointBody& body = reader.body();
@@ -89,7 +94,11 @@ void show_text(const PointReader& reader) {
     line("tags", tags.empty() ? "none" : tags);
     line("retention",
          fmt::format("class {}{}", h.retention_class, point.is_protected ? ", protected" : ""));
+    line("verified", verified ? local_time(*verified) : "never");
     line("previous", h.previous ? short_text(h.previous->session) : "none");
+    if (body.origin)
+        line("copy of", fmt::format("{} in repository {}", short_text(body.origin->point.session),
+                                    body.origin->repository.hex()));
     line("program", printable(h.program));
     std::string command;
     for (const std::string& word : body.command)
@@ -115,10 +124,12 @@ Result<void> run_show(Context& context, const std::string& selector, const Point
     if (point.path)
         return Error(ErrorKind::InvalidInput, "show takes a point, without a path")
             .with_hint("see `perdure ls " + selector + "`");
+    const Ledger ledger = PERDURE_TRY(load_ledger(*point.opened.repository, context.stop()));
+    const auto verified = ledger.verified_at(point.reader->point());
     if (context.options.json)
-        show_json(*point.reader);
+        show_json(*point.reader, verified);
     else
-        show_text(*point.reader);
+        show_text(*point.reader, verified);
     return {};
 }
 

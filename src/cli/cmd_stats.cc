@@ -12,6 +12,7 @@
 #include "cli/json.h"
 #include "cli/text.h"
 #include "repo/collection.h"
+#include "repo/ledger.h"
 
 namespace perdure {
 
@@ -31,7 +32,7 @@ struct Totals {
     std::map<std::string, Amount> by_prefix;
     Amount all, data_packs, metadata_packs;
     Blocks data, metadata;
-    std::size_t points = 0, hosts = 0, problems = 0, unreadable_indexes = 0;
+    std::size_t points = 0, verified = 0, hosts = 0, problems = 0, unreadable_indexes = 0;
     std::uint64_t logical = 0;  // sum over points
     std::uint64_t largest = 0;  // of the newest point of each source
     std::int64_t oldest_ns = 0, newest_ns = 0;
@@ -64,6 +65,7 @@ Result<void> count_objects(Store& store, Totals& totals, std::stop_token stop) {
 
 Result<void> count_points(const Repository& repository, Totals& totals, std::stop_token stop) {
     const PointList list = PERDURE_TRY(repository.list_points(stop));
+    const Ledger ledger = PERDURE_TRY(load_ledger(repository, stop));
     std::map<SourceKey, std::uint64_t> newest;
     std::map<std::string, int> hosts;
     for (const Point& point : list.points) {
@@ -71,6 +73,7 @@ Result<void> count_points(const Repository& repository, Totals& totals, std::sto
         totals.logical += h.statistics.bytes;
         newest[h.source_key] = h.statistics.bytes;
         ++hosts[h.host];
+        if (ledger.verified_at(point)) ++totals.verified;
         if (totals.points++ == 0) totals.oldest_ns = h.finished_ns;
         totals.newest_ns = h.finished_ns;
     }
@@ -154,6 +157,7 @@ void print_totals_json(const Totals& t, const StoreProperties& store) {
     for (const auto& [prefix, amount] : t.by_prefix)
         prefixes[prefix] = {{"objects", amount.objects}, {"bytes", amount.bytes}};
     print_json("stats", {{"points", t.points},
+                         {"points_verified", t.verified},
                          {"hosts", t.hosts},
                          {"problems", t.problems},
                          {"unreadable_indexes", t.unreadable_indexes},
@@ -178,6 +182,7 @@ void print_totals_json(const Totals& t, const StoreProperties& store) {
 void print_totals(const Totals& t, const StoreProperties& store) {
     fmt::print("points:        {} of {} hosts", t.points, t.hosts);
     if (t.points > 0) fmt::print(", {} to {}", local_time(t.oldest_ns), local_time(t.newest_ns));
+    fmt::print("\nverified:      {} of {} points", t.verified, t.points);
     fmt::print("\nprotected:     {} in all points, {} in the newest of each source\n",
                human_bytes(t.logical), human_bytes(t.largest));
     fmt::print("stored:        {} in {} objects; 1 byte for {:.1f} protected\n",

@@ -7,6 +7,7 @@
 
 #include "app/machine.h"
 #include "app/open_store.h"
+#include "base/hex.h"
 #include "base/try.h"
 #include "cli/interrupt.h"
 #include "cli/say.h"
@@ -24,24 +25,63 @@ Result<std::optional<WriterIdentity>> identity_for(Store& store, Need need,
     const bool serves = need == Need::Writer || (need == Need::AnyKey && !can_ask());
     if (!serves || has_password(password)) return std::optional<WriterIdentity>();
     const StoredConfig stored = PERDURE_TRY(Repository::read_config(store, stop));
-    return find_identity(stored.config.repository);
+    const WriterNumber first = PERDURE_TRY(Repository::read_first_enrolment(store, stop));
+    return find_identity({stored.config.repository, Role::Writer, first});
+}
+
+/// What this machine signs as.
+Result<void> adopt_identity(const Context& context, OpenedRepository& opened, Need need,
+                            std::stop_token stop) {
+    const Role role = need == Need::Maintainer ? Role::Maintainer : Role::Writer;
+    opened.writer = PERDURE_TRY(load_identity(*opened.repository, role, stop));
+    const bool may_enrol = need == Need::Writer || need == Need::Maintainer;
+    // In a replica whose source has new keys: a new enrolment vouches for those before it.
+    if (opened.writer && may_enrol && PERDURE_TRY(opened.repository->is_replica(stop)) &&
+        !opened.repository->is_enrolled(opened.writer->enrolment, stop))
+        opened.writer.reset();
+    if (opened.writer || !may_enrol) return {};
+    opened.writer = PERDURE_TRY(enrol_this_machine(*opened.repository, host_name(), role, stop));
+    print_note(context, fmt::format("enrolled this machine as {} {}",
+                                    role == Role::Writer ? "writer" : "maintainer",
+                                    number(opened.writer->enrolment)));
+    return {};
+}
+
+/// Two identities of one machine must not replace each other's cache, nor those of a repository and
+/// its replica, which have one id.
+Result<std::string> cache_below(const Repository& repository, const std::string& given, Need need,
+                                std::stop_token stop) {
+    const std::string directory = cache_directory(given);
+    const std::uint32_t first = number(PERDURE_TRY(repository.enrolments(stop)).first);
+    std::string label = first == 1 ? "" : "replica-" + to_hex(first >> 16, 4);
+    if (need == Need::Maintainer) label += label.empty() ? "maintainer" : "-maintainer";
+    return label.empty() ? directory : directory + "/" + repository.id().hex() + "/" + label;
 }
 
 }  // namespace
+
+Context Context::at(std::string repository, PasswordSource password) const {
+    Context other = *this;
+    other.options.repository = std::move(repository);
+    other.options.password = std::move(password);
+    other.options.writer_key.clear();
+    return other;
+}
 
 std::stop_token Context::stop() const { return interrupt_token(); }
 
 Result<OpenedRepository> Context::open(Need need) const {
     OpenedRepository opened;
     opened.store = PERDURE_TRY(open_store(options.repository));
-    if (!options.writer_key.empty() && need == Need::Owner && !has_password(options.password))
+    const bool as_owner = need == Need::Owner || need == Need::Maintainer;
+    if (!options.writer_key.empty() && as_owner && !has_password(options.password))
         return Error(ErrorKind::Denied,
                      "this takes the repository's password: a writer's key adds points and reads "
                      "none, not even its own")
             .with_hint(
                 "give the password or the recovery key with --password-file or --password-command");
     Credentials credentials;
-    if (!options.writer_key.empty() && need != Need::Owner)
+    if (!options.writer_key.empty() && !as_owner)
         credentials.writer = PERDURE_TRY(read_writer_key(options.writer_key));
     else
         credentials.writer =
@@ -58,19 +98,15 @@ Result<OpenedRepository> Context::open(Need need) const {
     opened.repository = PERDURE_TRY(
         Repository::open(*opened.store, credentials, system_clock(), system_random(), stop()));
     opened.writer = std::move(credentials.writer);
-    if (!opened.writer && opened.repository->is_owner()) {
-        opened.writer = PERDURE_TRY(load_identity(*opened.repository));
-        if (!opened.writer && need == Need::Writer) {
-            opened.writer =
-                PERDURE_TRY(enrol_this_machine(*opened.repository, host_name(), stop()));
-            print_note(*this, fmt::format("enrolled this machine as writer {}",
-                                          number(opened.writer->enrolment)));
-        }
-    }
-    if (!options.no_cache)
+    if (!opened.writer && opened.repository->is_owner())
+        PERDURE_TRY(adopt_identity(*this, opened, need, stop()));
+    if (!options.no_cache) {
+        const std::string directory =
+            PERDURE_TRY(cache_below(*opened.repository, options.cache_directory, need, stop()));
         opened.cache =
-            LocalCache(cache_directory(options.cache_directory), opened.repository->id(),
+            LocalCache(directory, opened.repository->id(),
                        cache_key(*opened.repository, opened.writer ? &*opened.writer : nullptr));
+    }
     if (!opened.cache.problem().empty()) print_note(*this, opened.cache.problem());
     return opened;
 }

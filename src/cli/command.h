@@ -38,9 +38,10 @@ struct GlobalOptions {
 
 /// How much of the repository a command needs.
 enum class Need {
-    Owner,   // reads content, or decides: takes the password
-    AnyKey,  // lists: a writer's key will do
-    Writer,  // makes points
+    Owner,       // reads content, or decides: takes the password
+    AnyKey,      // lists: a writer's key will do
+    Writer,      // makes points
+    Maintainer,  // makes points that speak for others', or moves blocks: takes the password
 };
 
 struct OpenedRepository {
@@ -56,8 +57,10 @@ public:
 
     /// Opens store and repository with what the options give: a writer's key file, the password, or
     /// without one this machine's identity where that will do; asks for the password else. For
-    /// Need::Writer this machine is enrolled if it is not.
+    /// Need::Writer this machine is enrolled if it is not; for Need::Maintainer as one of these.
     Result<OpenedRepository> open(Need) const;
+    /// The same of another repository than the one that is worked on.
+    Context at(std::string repository, PasswordSource password) const;
     std::stop_token stop() const;
 
     /// Exit code of the command, set by it.
@@ -81,9 +84,11 @@ void add_ls_command(CLI::App&, Context&);
 void add_find_command(CLI::App&, Context&);
 void add_diff_command(CLI::App&, Context&);
 void add_restore_command(CLI::App&, Context&);
+void add_copy_command(CLI::App&, Context&);
 void add_dump_command(CLI::App&, Context&);
 void add_import_command(CLI::App&, Context&);
 void add_check_command(CLI::App&, Context&);
+void add_repair_command(CLI::App&, Context&);
 void add_stats_command(CLI::App&, Context&);
 void add_gc_command(CLI::App&, Context&);
 void add_tag_command(CLI::App&, Context&);

@@ -49,8 +49,9 @@ standard error with kind, message, hint and exit_code.
   cache     cache                     key rotate  rotation
   cat       record                    key writer  writer
   check     problem, note, summary    list        point, problem
-  diff      change, summary           ls          entry
-  find      match, summary            protect     protection
+  copy      copy, summary             ls          entry
+  diff      change, summary           protect     protection
+  find      match, summary            repair      repair, summary
   forget    doubt, decision, summary  restore     issue, summary
   gc        gc_plan, summary          show        point
   help      command, topic            stats       stats
@@ -66,6 +67,11 @@ PERDURE_PASSWORD_FILE     a file whose first line is the password
 PERDURE_PASSWORD_COMMAND  a command whose first line of output is the password
 PERDURE_PASSWORD          the password itself; a file or a command shows it to
                           fewer eyes
+PERDURE_TO_REPOSITORY     where copy copies to
+PERDURE_TO_PASSWORD_FILE  a file whose first line is the password of that one
+PERDURE_TO_PASSWORD_COMMAND
+                          a command whose first line of output is that password
+PERDURE_TO_PASSWORD       that password itself
 PERDURE_WRITER_KEY        key file of an enrolled writer
 PERDURE_CACHE_DIR         where to cache; otherwise $XDG_CACHE_HOME/perdure, or
                           ~/.cache/perdure. May be deleted at any time

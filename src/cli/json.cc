@@ -30,6 +30,10 @@ void put_bytes(nlohmann::json& fields, const std::string& name, std::string_view
     if (!is_utf8(bytes)) fields[name + "_hex"] = to_hex(as_bytes(bytes));
 }
 
+void put_verified(nlohmann::json& fields, std::optional<std::int64_t> time_ns) {
+    fields["verified"] = time_ns ? nlohmann::json(to_iso8601(Time{*time_ns})) : nlohmann::json();
+}
+
 nlohmann::json to_json(const Statistics& s) {
     return {{"entries", s.entries},          {"files", s.files},
             {"directories", s.directories},  {"bytes", s.bytes},
@@ -54,6 +58,9 @@ nlohmann::json to_json(const Point& point) {
                         {"protected", point.is_protected},
                         {"program", h.program},
                         {"statistics", to_json(h.statistics)}};
+    json["copied"] = nlohmann::json::array();
+    for (const SessionDigest& original : h.copied)
+        json["copied"].push_back(short_text(original.session));
     json["previous"] =
         h.previous ? nlohmann::json(short_text(h.previous->session)) : nlohmann::json();
     json["expired"] =

@@ -15,6 +15,9 @@ void print_json(const char* type, nlohmann::json fields);
 /// Adds `name`, and `name`_hex where the bytes are not UTF-8.
 void put_bytes(nlohmann::json& fields, const std::string& name, std::string_view bytes);
 
+/// "verified": when the point was last shown to restore, or null.
+void put_verified(nlohmann::json& fields, std::optional<std::int64_t> time_ns);
+
 nlohmann::json to_json(const Point&);
 nlohmann::json to_json(const Statistics&);
 

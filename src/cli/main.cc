@@ -52,7 +52,9 @@ int run(int argc, char** argv) {
     add_restore_command(app, context);
     add_dump_command(app, context);
     add_import_command(app, context);
+    add_copy_command(app, context);
     add_check_command(app, context);
+    add_repair_command(app, context);
     add_stats_command(app, context);
     add_gc_command(app, context);
     add_cache_command(app, context);

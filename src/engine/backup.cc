@@ -108,7 +108,11 @@ private:
     Result<void> flush_packs();
     Result<void> maybe_checkpoint(TreeWriter& tree, std::stop_token stop);
     Result<void> checkpoint(std::stop_token stop);
+    EndKind end_kind() const {
+        return options_.copied != nullptr ? EndKind::Copy : roots_.front().kind;
+    }
     PointHeader header_of(EndKind kind) const;
+    void take_over(PointHeader& header);
     Result<void> commit(std::stop_token stop);
     Result<PageAddress> store_page(ByteView raw);
     Result<void> keep_page(PageAddress page);
@@ -164,7 +168,7 @@ private:
 Result<void> BackupRun::prepare(std::stop_token stop) {
     // Before anything is read: such a point would be stored and never be listed.
     PointHeader wanted;
-    wanted.kind = roots_.front().kind;
+    wanted.kind = end_kind();
     wanted.host = options_.host;
     wanted.retention_class = kDefaultRetentionClass;
     PERDURE_TRY(repository_.may_end(wanted, identity_.enrolment, stop));
@@ -182,6 +186,10 @@ Result<void> BackupRun::prepare(std::stop_token stop) {
     PERDURE_TRY(open_session(stop));
     previous_ = find_previous_tree(repository_, cache_, options_.host, names, identity_.enrolment,
                                    registry_, stop);
+    // Of two points that saw a file with the same times, the later one may have read what the
+    // earlier one was too early for.
+    if (options_.copied != nullptr && previous_ && previous_->started_ns > started_ns_)
+        previous_.reset();
     result_.used_previous = previous_.has_value() && !options_.force;
     // What ended the numbers since: checkpoints of this source are continued by this run's ends.
     const std::uint64_t since = previous_ && previous_->point.session.writer == identity_.enrolment
@@ -212,6 +220,7 @@ void BackupRun::carry(const LivenessSummary::Pack& pack) {
 
 Result<void> BackupRun::open_session(std::stop_token stop) {
     SessionOptions options;
+    if (options_.copied != nullptr) options.purpose = SessionPurpose::Copy;
     options.host = options_.host;
     options.pack_size = repository_.store().properties().pack_size;
     session_ = PERDURE_TRY(WriteSession::begin(repository_, identity_, cache_, options, stop));
@@ -226,7 +235,9 @@ Result<void> BackupRun::open_session(std::stop_token stop) {
 
 Result<BackupResult> BackupRun::run(std::stop_token stop) {
     const std::uint64_t begun = repository_.clock().monotonic_nanoseconds();
-    started_ns_ = repository_.clock().now().nanoseconds;
+    // Of a copy: whether a file may have changed unseen depends on when it was captured.
+    started_ns_ = options_.copied != nullptr ? options_.copied->point.header.started_ns
+                                             : repository_.clock().now().nanoseconds;
     for (const Issue& issue : options_.issues) note_issue(issue);
     result_.statistics.failed += options_.issues.size();
     PERDURE_TRY(prepare(stop));
@@ -286,6 +297,9 @@ Result<BackupResult> BackupRun::run(std::stop_token stop) {
         PERDURE_TRY(checkpoint({}));
         result_.interrupted = true;
         result_.outcome = Outcome::Failed;
+    } else if (walked && options_.copied != nullptr && !issues_.empty()) {
+        PERDURE_TRY(checkpoint(stop));  // not all of it could be read: that is no copy
+        result_.outcome = Outcome::Failed;
     } else {
         PERDURE_TRY(walked);
         PERDURE_TRY(commit(stop));
@@ -324,7 +338,8 @@ Result<void> BackupRun::back_up_root(BackupRoot& root, std::uint32_t number, std
     if (spool_) PERDURE_TRY(spool_into_tree(tree, stop));
     spool_.reset();
     if (result_.statistics.entries == before.entries)
-        return Error(ErrorKind::Io, root.name + ": nothing of it could be read")
+        return Error(options_.copied != nullptr ? ErrorKind::Corrupt : ErrorKind::Io,
+                     root.name + ": nothing of it could be read")
             .with_hint("see the issues above");
     const PageAddress page = PERDURE_TRY(tree.finish());
     Root recorded;
@@ -337,6 +352,12 @@ Result<void> BackupRun::back_up_root(BackupRoot& root, std::uint32_t number, std
     recorded.statistics.directories = now.directories - before.directories;
     recorded.statistics.bytes = now.bytes - before.bytes;
     recorded.size = recorded.statistics.bytes;
+    if (options_.copied != nullptr) {
+        const Root& original = options_.copied->body.roots[number];
+        recorded.statistics = original.statistics;
+        recorded.consistency = original.consistency;
+        recorded.size = original.size;
+    }
     body_.roots.push_back(std::move(recorded));
     return {};
 }
@@ -603,6 +624,24 @@ Result<void> BackupRun::into_tree(BackupItem& item, TreeWriter& tree) {
     return tree.add(std::move(item.tree));
 }
 
+/// What a copy says as its original does.
+void BackupRun::take_over(PointHeader& header) {
+    const CopiedPoint& original = *options_.copied;
+    const PointHeader& h = original.point.header;
+    header.copied = {{h.session, original.point.digest}};
+    header.finished_ns = h.finished_ns;
+    header.outcome = h.outcome;
+    header.issues = h.issues;
+    const Statistics stored = header.statistics;
+    header.statistics = h.statistics;
+    header.statistics.bytes_read = stored.bytes_read;
+    header.statistics.bytes_new = stored.bytes_new;
+    header.statistics.bytes_stored = stored.bytes_stored;
+    body_.issues = original.body.issues;
+    body_.host_description = original.body.host_description;
+    body_.origin = Origin{original.repository, {h.session, original.point.digest}};
+}
+
 void BackupRun::note_issue(Issue issue) {
     ++reporter_.progress.issues;
     reporter_.issue(roots_[root_number_].name, issue);
@@ -739,14 +778,15 @@ Result<void> BackupRun::commit(std::stop_token stop) {
     for (auto& worker : workers_) s.bytes_new += worker->stream().raw_bytes();
     s.bytes_stored = uploader_->bytes();
     body_.command = options_.command;
-    PointHeader header = header_of(roots_.front().kind);
+    PointHeader header = header_of(end_kind());
     header.statistics.bytes_new = s.bytes_new;
+    if (options_.copied != nullptr) take_over(header);
     const Committed done =
         PERDURE_TRY(session_->commit(header, body_, summarize(live_, registry_), stop));
     header.session = done.session;
     result_.point = Point{header, done.point, false, false, header.tags};
     result_.outcome = issues_.empty() ? Outcome::Success : Outcome::Partial;
-    if (header.kind == EndKind::Files)
+    if (roots_.front().kind == EndKind::Files)
         tree_cache_->finish({done.session, done.point}, started_ns_, body_);
     return {};
 }

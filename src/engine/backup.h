@@ -37,6 +37,13 @@ struct BackupRoot {
     EndKind kind = EndKind::Files;  // Files or Stream
 };
 
+/// A point of another repository that a backup is a copy of: what the new point takes over.
+struct CopiedPoint {
+    RepositoryId repository;
+    Point point;
+    PointBody body;
+};
+
 struct BackupOptions {
     std::string host;
     std::vector<std::string> tags;
@@ -50,6 +57,9 @@ struct BackupOptions {
     std::uint64_t checkpoint_bytes = 64ULL << 30;
     std::vector<Issue> issues;  // known before the run: a listed path that is missing
     std::string spool_directory = "/var/tmp";  // for sources that are not ordered
+    /// Makes a point of kind copy, with the times, issues and statistics of this one. Outlives the
+    /// run. Whatever cannot be read then leaves a checkpoint and no point.
+    const CopiedPoint* copied = nullptr;
 };
 
 struct BackupResult {

@@ -23,7 +23,6 @@ Result<void> run_parts(CheckState& state) {
         PERDURE_TRY(take_inventory(state.repository.store(), state.registry, state.stop));
     state.result.objects = state.inventory.objects;
     state.lists = PERDURE_TRY(ObeyedLists::load_all(state.repository, state.stop));
-    state.moved = PERDURE_TRY(MovedBlocks::load(state.repository, state.stop));
     PERDURE_TRY(check_owner_records(state));
     PERDURE_TRY(check_logs(state));
     PERDURE_TRY(check_ends(state));
@@ -32,7 +31,10 @@ Result<void> run_parts(CheckState& state) {
     TreeInspector inspector(state);
     PERDURE_TRY(check_trees(state, inspector));
     PERDURE_TRY(check_packs(state));
-    return find_affected(state, inspector);
+    PERDURE_TRY(find_affected(state, inspector));
+    state.excuse_replaced_packs();
+    find_whole(state);
+    return {};
 }
 
 Outcome outcome_of(const std::vector<CheckFinding>& findings) {
@@ -44,6 +46,22 @@ Outcome outcome_of(const std::vector<CheckFinding>& findings) {
 }
 
 }  // namespace
+
+Result<void> record_check(const Repository& repository, const CheckResult& result, CheckLevel level,
+                          std::stop_token stop) {
+    LedgerRecord record;
+    record.level = level == CheckLevel::Deep   ? LedgerLevel::Deep
+                   : level == CheckLevel::Aead ? LedgerLevel::Aead
+                                               : LedgerLevel::Structure;
+    record.packs = result.whole_packs;
+    record.sessions = result.whole_points;
+    record.text = to_string(result.outcome);
+    PERDURE_TRY(append_to_ledger(repository, record, stop));
+    if (level != CheckLevel::Deep || record.sessions.empty()) return {};
+    record.kind = LedgerKind::Verified;
+    record.packs.clear();
+    return append_to_ledger(repository, std::move(record), stop);
+}
 
 Result<CheckResult> run_check(const Repository& repository, const CheckOptions& options,
                               Reporter& reporter, std::stop_token stop) {

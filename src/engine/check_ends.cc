@@ -73,6 +73,8 @@ void check_references(CheckState& state) {
     const std::vector<CheckedEnd>& ends = state.ends;
     for (std::size_t i = 0; i < ends.size(); ++i) {
         const PointHeader& h = ends[i].point.header;
+        // Not all of where a replica was copied from need be there.
+        if (ends[i].imported) continue;
         if (h.previous) check.look(*h.previous, h.session, true);
         for (const SessionDigest& checkpoint : h.supersedes)
             check.look(checkpoint, h.session, false);
@@ -119,6 +121,28 @@ Result<void> check_fates(CheckState& state) {
     return {};
 }
 
+/// A point of a replica counts while a copy that is not expired lists it, and one that another
+/// stands for no longer.
+void check_copies(CheckState& state) {
+    std::set<SessionDigest> bound, replaced;
+    for (const CheckedEnd& end : state.ends) {
+        const PointHeader& h = end.point.header;
+        if (end.point.expired) continue;
+        bound.insert(h.copied.begin(), h.copied.end());
+        if (h.kind == EndKind::Repaired && h.repaired) replaced.insert(*h.repaired);
+    }
+    for (CheckedEnd& end : state.ends) {
+        const SessionDigest name{end.point.session(), end.point.digest};
+        if (replaced.contains(name)) end.selected = false;
+        if (!end.imported || bound.contains(name)) continue;
+        end.selected = false;
+        if (!end.point.expired)
+            state.note(names::point(name.session).text(), "unbound",
+                       "came from elsewhere, and no copy lists it: the copy was interrupted, or "
+                       "has expired");
+    }
+}
+
 }  // namespace
 
 Result<void> check_ends(CheckState& state) {
@@ -130,10 +154,13 @@ Result<void> check_ends(CheckState& state) {
             continue;
         }
         const bool is_one = is_point(point->header.kind);
-        state.ends.push_back({std::move(*point), is_one && state.wants(session), false});
+        const bool imported = PERDURE_TRY(state.repository.is_imported(session.writer, state.stop));
+        state.ends.push_back(
+            {std::move(*point), is_one && state.wants(session), false, {}, imported});
     }
     check_references(state);
     PERDURE_TRY(check_fates(state));
+    check_copies(state);
     for (CheckedEnd& end : state.ends) {
         end.selected = end.selected && !end.point.expired;
         state.result.points += end.selected ? 1 : 0;

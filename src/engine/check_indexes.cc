@@ -26,6 +26,18 @@ bool adds_up(const PackTable& table) {
            table.manifest_offset + table.manifest_length + kPackFooterSize == table.size;
 }
 
+/// The blocks of a pack from one on.
+void damage_from(CheckState& state, const PackTable& table, std::uint32_t first,
+                 const std::string& kind, const std::string& text) {
+    const PackNumber n = state.registry.number_of(table.pack);
+    state.damage(n, first, 0, kind, text);
+    for (std::uint32_t slot = first; slot < table.slots.size(); ++slot)
+        if (table.slots[slot].birth.pack == table.pack)
+            state.damage(n, slot, 1, kind, text);
+        else
+            state.damage_copy(n, slot, table.slots[slot].birth, kind, text);
+}
+
 void check_table(CheckState& state, const PackTable& table) {
     ++state.result.packs;
     const PackNumber n = state.registry.number_of(table.pack);
@@ -42,15 +54,14 @@ void check_table(CheckState& state, const PackTable& table) {
         stored.kind = table.kind;
         // What is still needed of it lies elsewhere, which is checked block by block.
         if (state.lists.is_dropped(table.pack)) return;
-        state.damage(n, 0, slots, "missing",
-                     "is missing; it held " + std::to_string(slots) + " blocks");
+        damage_from(state, table, 0, "missing",
+                    "is missing; it held " + std::to_string(slots) + " blocks");
         return;
     }
     if (stored.size != table.size) {
-        const std::uint32_t cut = first_cut_off(table, stored.size);
-        state.damage(n, cut, slots - cut, "size",
-                     "has " + std::to_string(stored.size) + " bytes instead of " +
-                         std::to_string(table.size));
+        damage_from(state, table, first_cut_off(table, stored.size), "size",
+                    "has " + std::to_string(stored.size) + " bytes instead of " +
+                        std::to_string(table.size));
     } else if (!adds_up(table)) {
         state.add(table.name().text(), "size", "its index places blocks outside of it");
     }
@@ -89,6 +100,8 @@ Result<void> check_indexes(CheckState& state) {
         }
         end.index_good = true;
         learn_pages(state, **index);
+        // What came from elsewhere says where its blocks lay there.
+        if (end.imported) continue;
         for (const PackTable& table : (*index)->packs) check_table(state, table);
     }
     return {};
@@ -188,14 +201,23 @@ ObjectType type_of_reserved(std::string_view name) {
     return name.starts_with("parity/") ? ObjectType::Parity : ObjectType::Aside;
 }
 
+Result<void> open_reserved(const Repository& repository, const ObjectName& name, ByteView object) {
+    const ObjectType type = type_of_reserved(name.text());
+    if (type == ObjectType::Ledger) {
+        PERDURE_TRY(open_ledger_record(repository, name, object));
+        return {};
+    }
+    PERDURE_TRY(repository.open_by_maintainer(type, name, object));
+    return {};
+}
+
 Result<void> check_reserved(CheckState& state) {
     for (const std::string& text : state.inventory.reserved) {
         const ObjectName name = PERDURE_TRY(ObjectName::parse(text));
         const auto object = state.load(name);
         if (!object && ends_check(object.error())) return object.error();
         const auto opened =
-            object ? state.repository.open_by_maintainer(type_of_reserved(text), name, *object)
-                   : Result<OpenedRecord>(object.error());
+            object ? open_reserved(state.repository, name, *object) : Result<void>(object.error());
         if (!opened && !(object && state.repository.lacks_key_of(*object)))
             state.add(text, finding_kind(opened.error()), opened.error().describe());
     }

@@ -29,6 +29,7 @@ public:
     explicit PackReading(CheckState& state) : state_(state), queue_(kQueuedPacks) {}
 
     Result<void> run() {
+        if (state_.options.rolling) choose(*state_.options.rolling);
         TaskGroup group(state_.stop);
         const CloseAtEnd closing(queue_);
         for (unsigned i = 0; i < std::max(1U, state_.options.workers); ++i)
@@ -49,7 +50,6 @@ private:
     struct Reported {
         PackTable table;  // without slots
         PackReport report;
-        std::vector<BirthAddress> moved;  // faulty blocks that were born elsewhere
     };
 
     Result<void> work(std::stop_token stop) {
@@ -72,26 +72,47 @@ private:
 
     void keep(const PackTable& table, PackReport report) {
         reports_.with([&](auto& reports) {
+            if (report.blocks.empty() && report.pack.empty())
+                state_.result.whole_packs.push_back(table.pack);
             totals_.bytes += report.bytes;
             totals_.blocks_read += report.blocks_read;
             totals_.leaves += report.leaves;
             totals_.decoded += report.decoded;
             ++packs_;
             if (report.blocks.empty() && report.pack.empty()) return;
-            std::vector<BirthAddress> moved;
-            for (const BlockFault& fault : report.blocks)
-                if (table.slots[fault.slot].birth.pack != table.pack)
-                    moved.push_back(table.slots[fault.slot].birth);
             PackTable head = table;
             head.slots = {};
-            reports.push_back({std::move(head), std::move(report), std::move(moved)});
+            reports.push_back({std::move(head), std::move(report)});
         });
+    }
+
+    /// Those that were last found whole longest ago.
+    void choose(const CheckOptions::Rolling& rolling) {
+        std::vector<std::pair<std::int64_t, PackNumber>> due;
+        const auto& packs = state_.inventory.packs;
+        for (std::uint32_t n = 0; n < packs.size(); ++n) {
+            const BirthPack pack = state_.registry.pack_of(PackNumber{n});
+            const std::int64_t last = last_whole(state_, pack);
+            if (packs[n].named && wanted(pack) && (last == 0 || last < rolling.before_ns))
+                due.emplace_back(last, PackNumber{n});
+        }
+        std::sort(due.begin(), due.end());
+        chosen_.emplace();
+        std::uint64_t bytes = 0;
+        for (const auto& [last, n] : due) {
+            bytes += packs[number(n)].size;
+            // One that is larger than the budget alone would else never be read.
+            if (bytes > rolling.budget_bytes && !chosen_->empty()) break;
+            chosen_->insert(state_.registry.pack_of(n));
+        }
+        state_.result.packs_due = due.size() - chosen_->size();
     }
 
     bool wanted(const BirthPack& pack) {
         if (!in_subset(pack.pack, state_.options.subset)) return false;
         const std::size_t n = number(state_.registry.number_of(pack));
         if (n >= state_.inventory.packs.size() || !state_.inventory.packs[n].listed) return false;
+        if (chosen_ && !chosen_->contains(pack)) return false;
         if (!state_.needed) return true;
         const auto& bitmaps = state_.needed->bitmaps();
         return n < bitmaps.size() && !bitmaps[n].empty();
@@ -171,7 +192,7 @@ private:
         const PackReport& report = reported.report;
         const PackNumber n = state_.registry.number_of(reported.table.pack);
         // A pack that was cut off has its finding already.
-        if (!report.pack.empty() && state_.finding_of(n) < 0)
+        if (!report.pack.empty() && !state_.has_finding(n))
             state_.add(reported.table.name().text(), "damaged", report.pack);
         if (report.blocks.empty()) return;
         std::string text;
@@ -181,22 +202,18 @@ private:
         if (report.blocks.size() > kMostNamedBlocks)
             text += "; and " + std::to_string(report.blocks.size() - kMostNamedBlocks) + " more";
         for (const BlockFault& fault : report.blocks)
-            state_.damage(n, fault.slot, 1, "damaged", text);
-        // Points name a block by its birth: they are hurt where that place is gone.
-        for (const BirthAddress& born : reported.moved) {
-            const PackNumber pack = state_.registry.number_of(born.pack);
-            if (!state_.inventory.pack(pack).listed)
-                state_.damage(pack, born.slot, 1, "damaged",
-                              "what is left of it lies in " + reported.table.name().text() +
-                                  ", which is damaged");
-        }
+            if (fault.block.pack == reported.table.pack)
+                state_.damage(n, fault.slot, 1, "damaged", text);
+            else
+                state_.damage_copy(n, fault.slot, fault.block, "damaged", text);
     }
 
     CheckState& state_;
     BoundedQueue<SharedAccess> queue_;
     Guarded<std::vector<Reported>> reports_;
-    PackReport totals_;        // under the lock of reports_
-    std::uint64_t packs_ = 0;  // likewise
+    PackReport totals_;                          // under the lock of reports_
+    std::uint64_t packs_ = 0;                    // likewise
+    std::optional<std::set<BirthPack>> chosen_;  // of a rolling check
 };
 
 }  // namespace

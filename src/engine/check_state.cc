@@ -121,40 +121,122 @@ CheckFinding& CheckState::about(const std::string& object, const std::string& ki
     return add(object, kind, text);
 }
 
+int CheckState::finding_about(PackNumber pack, const std::string& kind, const std::string& text) {
+    if (number(pack) >= finding_about_.size())
+        finding_about_.resize(number(pack) + std::size_t{1}, -1);
+    int& at = finding_about_[number(pack)];
+    if (at >= 0) return at;
+    const BirthPack birth = registry.pack_of(pack);
+    const bool known =
+        number(pack) < inventory.packs.size() &&
+        (inventory.packs[number(pack)].listed || inventory.packs[number(pack)].named);
+    const std::string object =
+        known
+            ? inventory.name_of(registry, pack).text()
+            : names::pack(kDefaultRetentionClass, PackKind::Data, birth.session, birth.pack).text();
+    at = static_cast<int>(result.findings.size());
+    add(object, kind, text);
+    return at;
+}
+
+bool CheckState::lies_elsewhere(const BirthAddress& block) {
+    const auto good = [&](const MovedBlock& at) {
+        const PackNumber holder = registry.number_of(at.table->pack);
+        return number(holder) < inventory.packs.size() && inventory.packs[number(holder)].listed &&
+               !bad_places_.contains(holder, at.entry);
+    };
+    const auto copies = catalog.elsewhere(block, stop);
+    return copies && std::any_of(copies->begin(), copies->end(), good);
+}
+
+void CheckState::lose_unless_elsewhere(const BirthAddress& block, int finding) {
+    const PackNumber pack = registry.number_of(block.pack);
+    const bool at_birth = number(pack) < inventory.packs.size() &&
+                          inventory.packs[number(pack)].listed &&
+                          !bad_places_.contains(pack, block.slot);
+    if (number(pack) >= findings_of_.size()) findings_of_.resize(number(pack) + std::size_t{1});
+    auto& findings = findings_of_[number(pack)];
+    if (std::find(findings.begin(), findings.end(), finding) == findings.end())
+        findings.push_back(finding);
+    if (!at_birth && !lies_elsewhere(block)) damaged_.mark(pack, block.slot);
+}
+
 void CheckState::damage(PackNumber pack, std::uint32_t first, std::uint32_t count,
                         const std::string& kind, const std::string& text) {
-    if (number(pack) >= finding_of_.size()) finding_of_.resize(number(pack) + std::size_t{1}, -1);
-    int& at = finding_of_[number(pack)];
-    if (at < 0) {
-        const BirthPack birth = registry.pack_of(pack);
-        const bool known =
-            number(pack) < inventory.packs.size() &&
-            (inventory.packs[number(pack)].listed || inventory.packs[number(pack)].named);
-        const std::string object =
-            known ? inventory.name_of(registry, pack).text()
-                  : names::pack(kDefaultRetentionClass, PackKind::Data, birth.session, birth.pack)
-                        .text();
-        at = static_cast<int>(result.findings.size());
-        add(object, kind, text);
-    }
-    CheckFinding& finding = result.findings[static_cast<std::size_t>(at)];
+    const int at = finding_about(pack, kind, text);
+    const BirthPack birth = registry.pack_of(pack);
     for (std::uint32_t slot = first; slot < first + count; ++slot) {
-        if (damaged_.contains(pack, slot)) continue;
-        damaged_.mark(pack, slot);
-        finding.blocks.push_back(slot);
+        if (bad_places_.contains(pack, slot)) continue;
+        bad_places_.mark(pack, slot);
+        result.findings[static_cast<std::size_t>(at)].blocks.push_back(slot);
+        lose_unless_elsewhere({birth, slot}, at);
     }
 }
 
-bool CheckState::lies_elsewhere(PackNumber pack, std::uint32_t slot) {
-    if (!moved) return false;
-    const auto places = moved->places_of(registry.address(pack, slot));
-    return std::any_of(places.begin(), places.end(), [&](const MovedBlocks::Place& place) {
-        return inventory.pack(registry.number_of(place.table->pack)).listed;
-    });
+void CheckState::damage_copy(PackNumber pack, std::uint32_t entry, const BirthAddress& block,
+                             const std::string& kind, const std::string& text) {
+    const int at = finding_about(pack, kind, text);
+    if (bad_places_.contains(pack, entry)) return;
+    bad_places_.mark(pack, entry);
+    result.findings[static_cast<std::size_t>(at)].blocks.push_back(entry);
+    lose_unless_elsewhere(block, at);
 }
 
-int CheckState::finding_of(PackNumber pack) const {
-    return number(pack) < finding_of_.size() ? finding_of_[number(pack)] : -1;
+void CheckState::lose(PackNumber pack, std::uint32_t slot, const std::string& kind,
+                      const std::string& text) {
+    damage(pack, slot, 1, kind, text);
+    damaged_.mark(pack, slot);
+}
+
+std::vector<bool> CheckState::holders_of(const LivenessMarks& marks) {
+    std::vector<bool> packs;
+    const auto add = [&](PackNumber n) {
+        if (number(n) >= packs.size()) packs.resize(number(n) + std::size_t{1});
+        packs[number(n)] = true;
+    };
+    for (std::uint32_t pack = 0; pack < marks.bitmaps().size(); ++pack) {
+        const auto& bitmap = marks.bitmaps()[pack];
+        if (bitmap.empty()) continue;
+        if (pack < inventory.packs.size() && inventory.packs[pack].listed) {
+            add(PackNumber{pack});
+            continue;
+        }
+        for (std::uint32_t slot = 0; slot < bitmap.size() * 64; ++slot) {
+            if (!marks.contains(PackNumber{pack}, slot)) continue;
+            const auto copies = catalog.elsewhere(registry.address(PackNumber{pack}, slot), stop);
+            if (copies && !copies->empty()) add(registry.number_of(copies->front().table->pack));
+        }
+    }
+    return packs;
+}
+
+void CheckState::excuse_replaced_packs() {
+    std::set<int> replaced;
+    for (std::uint32_t pack = 0; pack < findings_of_.size(); ++pack) {
+        if (findings_of_[pack].empty()) continue;
+        const auto moved = catalog.moved(registry.pack_of(PackNumber{pack}), stop);
+        if (moved && *moved) replaced.insert(findings_of_[pack].begin(), findings_of_[pack].end());
+    }
+    for (const int at : replaced) {
+        CheckFinding& finding = result.findings[static_cast<std::size_t>(at)];
+        if (finding.kind != "missing" || !finding.points.empty()) continue;
+        finding.note = true;
+        finding.kind = "replaced";
+        finding.text += "; those that points need lie in other packs";
+    }
+}
+
+const std::vector<int>& CheckState::findings_of(PackNumber pack) const {
+    static const std::vector<int> none;
+    return number(pack) < findings_of_.size() ? findings_of_[number(pack)] : none;
+}
+
+std::int64_t last_whole(const CheckState& state, const BirthPack& pack) {
+    if (state.options.ledger == nullptr) return 0;
+    const auto at = state.options.ledger->packs.find(pack);
+    if (at == state.options.ledger->packs.end()) return 0;
+    return at->second.at(state.options.level == CheckLevel::Deep ? LedgerLevel::Deep
+                                                                 : LedgerLevel::Aead);
 }
 
 const char* finding_kind(const Error& error) {

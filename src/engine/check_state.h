@@ -21,6 +21,8 @@ struct CheckedEnd {
     Point point;
     bool selected = false;
     bool index_good = false;
+    std::vector<bool> packs;  // it needs, by number: those that hold its blocks
+    bool imported = false;    // of the repository that this one is a replica of
 };
 
 /// What the store lists, by kind. Packs are kept by their number: 10^6 of them take about 40 MiB.
@@ -64,8 +66,7 @@ public:
     PackCatalog catalog;
     BlockReader pages;
     Inventory inventory;
-    ObeyedLists lists;                         // what verdicts let go
-    std::shared_ptr<const MovedBlocks> moved;  // by repacks; may be null
+    ObeyedLists lists;  // what verdicts let go
     std::vector<CheckedEnd> ends;
     /// What the selected points need, where only some are selected.
     std::optional<LivenessMarks> needed;
@@ -79,11 +80,28 @@ public:
     /// The blocks of `pack` from `first` on cannot be read: one finding a pack gathers them.
     void damage(PackNumber pack, std::uint32_t first, std::uint32_t count, const std::string& kind,
                 const std::string& text);
+    /// The same of a copy that lies in `pack`. The block itself is lost when all that hold it are
+    /// damaged.
+    void damage_copy(PackNumber pack, std::uint32_t entry, const BirthAddress& block,
+                     const std::string& kind, const std::string& text);
+    /// A block that cannot be had from anywhere.
+    void lose(PackNumber pack, std::uint32_t slot, const std::string& kind,
+              const std::string& text);
+    /// The packs that hold what `marks` names.
+    std::vector<bool> holders_of(const LivenessMarks& marks);
+    /// Packs that are gone, and whose blocks lie elsewhere where points need them: nothing is wrong
+    /// there.
+    void excuse_replaced_packs();
+    /// Whether a copy of the block that nothing is known to be wrong with lies in another pack.
+    bool lies_elsewhere(const BirthAddress& block);
+    /// Blocks that are lost.
     const LivenessMarks& damaged() const { return damaged_; }
-    /// Whether a repack has put the block into a pack that is there.
-    bool lies_elsewhere(PackNumber pack, std::uint32_t slot);
-    /// Which finding a damaged pack has; -1 for none.
-    int finding_of(PackNumber) const;
+    /// Whether a finding is about that pack already.
+    bool has_finding(PackNumber n) const {
+        return number(n) < finding_about_.size() && finding_about_[number(n)] >= 0;
+    }
+    /// Which findings speak of blocks born in that pack.
+    const std::vector<int>& findings_of(PackNumber) const;
     Result<Buffer> load(const ObjectName& name) const {
         return repository.store().load(name, ByteRange::all(), stop);
     }
@@ -92,14 +110,22 @@ public:
     }
 
 private:
+    int finding_about(PackNumber, const std::string& kind, const std::string& text);
+    void lose_unless_elsewhere(const BirthAddress& block, int finding);
+
     LivenessMarks damaged_;
-    std::vector<int> finding_of_;  // by pack number
+    std::vector<int> finding_about_;             // by pack number; -1
+    std::vector<std::vector<int>> findings_of_;  // by pack number
+    LivenessMarks bad_places_;                   // by the pack that holds it, and entry
 };
 
 /// Errors that end a check instead of becoming findings.
 bool ends_check(const Error&);
 /// "missing", "refused" or "damaged".
 const char* finding_kind(const Error&);
+
+/// When the ledger says that a pack was last found whole at the level of this check; 0: never.
+std::int64_t last_whole(const CheckState&, const BirthPack&);
 
 // The parts, in the order they run.
 Result<void> check_owner_records(CheckState&);          // epochs, key slots, enrolments
@@ -109,6 +135,7 @@ Result<void> check_indexes(CheckState&);                // indexes and the packs
 Result<void> check_loose_objects(CheckState&);          // what no end binds
 Result<void> check_trees(CheckState&, TreeInspector&);  // pages and liveness summaries
 Result<void> check_packs(CheckState&);                  // reads what the level asks for
+void find_whole(CheckState&);  // packs and points that nothing is wrong with; blocks that are lost
 Result<void> find_affected(CheckState&,
                            TreeInspector&);  // points and paths that need damaged blocks
 

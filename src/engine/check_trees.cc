@@ -54,15 +54,30 @@ void compare_liveness(CheckState& state, const Point& point, const LivenessMarks
     finding.points.push_back(point.session());
 }
 
+Result<bool> mark_listed(CheckState&, TreeInspector&, const Point& copy, LivenessMarks&);
+
 /// Everything the point's trees need; pages that cannot be read become damage. False if its body
 /// cannot.
 Result<bool> mark_point(CheckState& state, TreeInspector& inspector, const Point& point,
                         LivenessMarks& marks) {
+    if (lists_points_only(point.header)) return mark_listed(state, inspector, point, marks);
     if (!point.header.body) return true;
     const auto body = state.repository.load_body(point, state.stop);
     if (!body && ends_check(body.error())) return body.error();
     if (!body) return false;
     for (const Root& root : body->roots) PERDURE_TRY(inspector.mark(root.page, marks));
+    return true;
+}
+
+/// What it lists lies here as it is, and has findings of its own where it is hurt.
+Result<bool> mark_listed(CheckState& state, TreeInspector& inspector, const Point& copy,
+                         LivenessMarks& marks) {
+    for (const SessionDigest& copied : copy.header.copied) {
+        const auto original = state.repository.load_point(copied.session, state.stop);
+        if (!original && ends_check(original.error())) return original.error();
+        if (!original || original->digest != copied.digest) continue;
+        PERDURE_TRY(mark_point(state, inspector, *original, marks));
+    }
     return true;
 }
 
@@ -72,7 +87,7 @@ void join(LivenessMarks& into, const LivenessMarks& marks) {
             if (marks.contains(PackNumber{pack}, i)) into.mark(PackNumber{pack}, i);
 }
 
-Result<void> check_point(CheckState& state, TreeInspector& inspector, const CheckedEnd& end) {
+Result<void> check_point(CheckState& state, TreeInspector& inspector, CheckedEnd& end) {
     const Point& point = end.point;
     std::optional<LivenessMarks> summary;
     if (end.index_good) summary = PERDURE_TRY(summary_of(state, point));
@@ -86,6 +101,8 @@ Result<void> check_point(CheckState& state, TreeInspector& inspector, const Chec
         }
         if (end.index_good) compare_liveness(state, point, truth, summary);
     }
+    if (state.options.level != CheckLevel::Structure)
+        end.packs = state.holders_of(state.repository.is_owner() || !summary ? truth : *summary);
     if (state.needed) {
         if (summary) join(*state.needed, *summary);
         join(*state.needed, truth);
@@ -97,7 +114,7 @@ Result<void> check_point(CheckState& state, TreeInspector& inspector, const Chec
 
 Result<void> check_trees(CheckState& state, TreeInspector& inspector) {
     if (!state.options.points.empty()) state.needed.emplace();
-    for (const CheckedEnd& end : state.ends)
+    for (CheckedEnd& end : state.ends)
         if (end.selected) PERDURE_TRY(check_point(state, inspector, end));
     return {};
 }
@@ -114,12 +131,12 @@ Result<void> find_affected_point(CheckState& state, TreeInspector& inspector,
     }
     std::set<int> hurt;
     for_each_shared_bit(marks, state.damaged(), false, [&](PackNumber pack, std::uint64_t) {
-        hurt.insert(state.finding_of(pack));
+        const auto& findings = state.findings_of(pack);
+        hurt.insert(findings.begin(), findings.end());
     });
-    hurt.erase(-1);
     for (const int at : hurt)
         state.result.findings[static_cast<std::size_t>(at)].points.push_back(end.point.session());
-    if (hurt.empty() || !state.repository.is_owner()) return {};
+    if (hurt.empty() || !state.repository.is_owner() || !end.point.header.body) return {};
     const auto body = PERDURE_TRY(state.repository.load_body(end.point, state.stop));
     for (const Root& root : body.roots) PERDURE_TRY(inspector.find_paths(root));
     return {};
@@ -134,6 +151,34 @@ Result<void> find_affected(CheckState& state, TreeInspector& inspector) {
     for (const CheckedEnd& end : state.ends)
         if (end.selected) PERDURE_TRY(find_affected_point(state, inspector, end));
     return {};
+}
+
+void find_whole(CheckState& state) {
+    const auto& lost = state.damaged().bitmaps();
+    for (std::uint32_t pack = 0; pack < lost.size(); ++pack) {
+        if (lost[pack].empty()) continue;
+        std::vector<std::uint32_t> slots;
+        for (std::uint32_t slot = 0; slot < lost[pack].size() * 64; ++slot)
+            if (state.damaged().contains(PackNumber{pack}, slot)) slots.push_back(slot);
+        state.result.lost_blocks.emplace_back(state.registry.pack_of(PackNumber{pack}),
+                                              std::move(slots));
+    }
+    std::set<SessionName> hurt;
+    for (const CheckFinding& finding : state.result.findings)
+        hurt.insert(finding.points.begin(), finding.points.end());
+    auto& whole = state.result.whole_packs;
+    std::sort(whole.begin(), whole.end());
+    const auto is_whole = [&](const BirthPack& pack) {
+        if (std::binary_search(whole.begin(), whole.end(), pack)) return true;
+        return last_whole(state, pack) > 0;
+    };
+    for (const CheckedEnd& end : state.ends) {
+        if (!end.selected || hurt.contains(end.point.session())) continue;
+        bool all = true;
+        for (std::uint32_t pack = 0; all && pack < end.packs.size(); ++pack)
+            all = !end.packs[pack] || is_whole(state.registry.pack_of(PackNumber{pack}));
+        if (all) state.result.whole_points.push_back({end.point.session(), end.point.digest});
+    }
 }
 
 }  // namespace perdure

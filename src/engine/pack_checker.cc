@@ -41,23 +41,38 @@ Result<PackChecker::DomainTools*> PackChecker::tools_of(DomainName name) {
     return &domains_.emplace(name, std::move(tools)).first->second;
 }
 
+/// Of a session whose blocks were copied here: as its log entry says, else the pack's header.
+Result<Buffer> PackChecker::sealed_secret_of(const PackRun& run, SessionName session) const {
+    if (session == run.table.pack.session) return run.secrets.front().box;
+    if (const auto log = repository_.load_log_entry(session, nullptr, {}))
+        return log->sealed_secret;
+    for (const SealedSecret& secret : run.secrets)
+        if (secret.session == session) return secret.box;
+    return corrupt("its session's secret is not at hand");
+}
+
 Result<Aead*> PackChecker::aead_of(const PackRun& run, const BirthPack& birth, Cipher cipher) {
     const std::pair key{birth, cipher};
     if (const auto at = aeads_.find(key); at != aeads_.end()) return &at->second;
     auto secret = secrets_.find(birth.session);
     if (secret == secrets_.end()) {
-        const auto sealed =
-            std::find_if(run.secrets.begin(), run.secrets.end(),
-                         [&](const SealedSecret& s) { return s.session == birth.session; });
-        if (sealed == run.secrets.end()) return corrupt("its session's secret is not at hand");
-        SessionSecret opened = PERDURE_TRY(
-            repository_.keyring().open_secret(repository_.id(), birth.session, sealed->box));
+        const Buffer sealed = PERDURE_TRY(sealed_secret_of(run, birth.session));
+        SessionSecret opened =
+            PERDURE_TRY(repository_.keyring().open_secret(repository_.id(), birth.session, sealed));
         if (secrets_.size() >= kMostSecrets) secrets_.clear();
         secret = secrets_.emplace(birth.session, std::move(opened)).first;
     }
     const PackKeys keys = derive_pack_keys(repository_.id(), secret->second, birth);
-    if (run.manifest && birth == run.table.pack && keys.commitment != run.manifest->key_commitment)
-        return corrupt("its session's secret is not the one it was sealed with");
+    if (run.manifest) {
+        const auto& births = run.manifest->births;
+        const auto at = births.find(birth);
+        const bool own = birth == run.table.pack;
+        const Digest& expected = own                  ? run.manifest->key_commitment
+                                 : at != births.end() ? at->second
+                                                      : keys.commitment;
+        if (keys.commitment != expected)
+            return corrupt("its session's secret is not the one it was sealed with");
+    }
     return &aeads_.emplace(key, Aead(cipher, keys.seal)).first->second;
 }
 
@@ -130,7 +145,7 @@ Result<void> PackChecker::read_group(PackRun& run, std::uint32_t first, std::uin
         return {};
     }
     if (!bytes) {
-        run.report.blocks.push_back({first, bytes.error().describe()});
+        run.report.blocks.push_back({first, bytes.error().describe(), slots[first].birth});
         return {};
     }
     run.report.bytes += bytes->size();
@@ -139,7 +154,7 @@ Result<void> PackChecker::read_group(PackRun& run, std::uint32_t first, std::uin
         const ByteView block = ByteView(*bytes).subspan(
             slots[slot].offset - from, kBlockHeaderSize + slots[slot].sealed_length);
         const auto good = test_block(run, slot, block);
-        if (!good) run.report.blocks.push_back({slot, good.error().describe()});
+        if (!good) run.report.blocks.push_back({slot, good.error().describe(), slots[slot].birth});
         ++run.report.blocks_read;
     }
     return {};

@@ -13,8 +13,9 @@
 namespace perdure {
 
 struct BlockFault {
-    std::uint32_t slot = 0;
+    std::uint32_t slot = 0;  // its place in the pack
     std::string text;
+    BirthAddress block;
 };
 
 struct PackReport {
@@ -54,6 +55,7 @@ private:
     Result<void> test_content(PackRun&, const BlockHeader&, const SlotEntry&, ByteView block,
                               std::span<const LeafRecord> leaves);
     Result<void> test_leaves(PackKind, DomainTools&, std::span<const LeafRecord>);
+    Result<Buffer> sealed_secret_of(const PackRun&, SessionName) const;
     Result<Aead*> aead_of(const PackRun&, const BirthPack&, Cipher);
     Result<DomainTools*> tools_of(DomainName);
 

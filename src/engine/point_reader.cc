@@ -12,7 +12,9 @@ PointReader::PointReader(const Repository& repository, const Point& point, std::
       point_(point),
       catalog_(repository, registry_),
       blocks_(repository, catalog_, cache_bytes),
-      stop_(std::move(stop)) {}
+      stop_(std::move(stop)) {
+    blocks_.trust_only(point.session().writer);
+}
 
 Result<std::unique_ptr<PointReader>> PointReader::open(const Repository& repository,
                                                        const Point& point, std::size_t cache_bytes,

@@ -161,8 +161,9 @@ std::optional<PreviousTree> from_repository(const Repository& repository, const 
     if (!listed) return std::nullopt;
     for (auto session = names.rbegin(); session != names.rend(); ++session) {
         const auto point = repository.load_point(*session, stop);
-        if (!point || point->header.kind != EndKind::Files || point->header.source_key != source)
-            continue;
+        if (!point || point->header.source_key != source) continue;
+        // A writer that makes copies makes nothing else.
+        if (point->header.kind != EndKind::Files && point->header.kind != EndKind::Copy) continue;
         const auto body = repository.load_body(*point, stop);
         if (!body) return std::nullopt;
         struct Reading {

@@ -36,7 +36,7 @@ bool has_unclean_path(const std::vector<TreeEntry>& entries) {
 void TreeInspector::check_exists(PackNumber pack, std::uint32_t slot) {
     const auto& packs = state_.inventory.packs;
     const bool listed = number(pack) < packs.size() && packs[number(pack)].listed;
-    if (!listed && state_.lies_elsewhere(pack, slot)) return;
+    if (!listed && state_.lies_elsewhere(state_.registry.address(pack, slot))) return;
     if (!listed)
         state_.damage(pack, slot, 1, "missing", "is missing, and no index names it");
     else if (packs[number(pack)].named && slot >= packs[number(pack)].slots)
@@ -77,8 +77,7 @@ Result<void> TreeInspector::read_tree_page(ByteView raw, PageAddress page, Facts
         note_runs(e.recipe, facts);
     }
     if (has_unclean_path(entries))
-        state_.damage(page.pack, page.slot, 1, "damaged",
-                      "a page holds paths that no backup makes");
+        state_.lose(page.pack, page.slot, "damaged", "a page holds paths that no backup makes");
     return {};
 }
 
@@ -113,8 +112,8 @@ Result<TreeInspector::SharedFacts> TreeInspector::facts_of(const Child& child) {
     if (!read && ends_check(read.error())) return read.error();
     if (!read) {
         facts->bad = true;
-        state_.damage(child.page.pack, child.page.slot, 1, finding_kind(read.error()),
-                      read.error().describe());
+        state_.lose(child.page.pack, child.page.slot, finding_kind(read.error()),
+                    read.error().describe());
     }
     ++state_.result.pages;
     const std::size_t bytes = sizeof(Facts) + 64 + facts->children.capacity() * sizeof(Child) +
@@ -133,7 +132,7 @@ Result<void> TreeInspector::mark(const Child& child, LivenessMarks& marks, int d
     for (const Blocks& blocks : facts->blocks)
         for (std::uint32_t i = 0; i < blocks.count; ++i) marks.mark(blocks.pack, blocks.first + i);
     if (depth >= kMaxDepth && !facts->children.empty()) {
-        state_.damage(child.page.pack, child.page.slot, 1, "damaged", "pages are nested too deep");
+        state_.lose(child.page.pack, child.page.slot, "damaged", "pages are nested too deep");
         return {};
     }
     for (const Child& below : facts->children) PERDURE_TRY(mark(below, marks, depth + 1));
@@ -163,15 +162,20 @@ Result<bool> TreeInspector::touches(const Child& child, int depth) {
     return hit;
 }
 
+void TreeInspector::add_findings(PackNumber pack, std::set<int>& findings) const {
+    const auto& of_pack = state_.findings_of(pack);
+    findings.insert(of_pack.begin(), of_pack.end());
+}
+
 Result<void> TreeInspector::collect(const Child& child, std::set<int>& findings, int depth) {
     if (!PERDURE_TRY(touches(child, depth))) return {};
     if (state_.damaged().contains(child.page.pack, child.page.slot))
-        findings.insert(state_.finding_of(child.page.pack));
+        add_findings(child.page.pack, findings);
     const SharedFacts facts = PERDURE_TRY(facts_of(child));
     for (const Blocks& blocks : facts->blocks)
         for (std::uint32_t i = 0; i < blocks.count; ++i)
             if (state_.damaged().contains(blocks.pack, blocks.first + i))
-                findings.insert(state_.finding_of(blocks.pack));
+                add_findings(blocks.pack, findings);
     if (depth >= kMaxDepth) return {};
     for (const Child& below : facts->children) PERDURE_TRY(collect(below, findings, depth + 1));
     return {};
@@ -180,7 +184,6 @@ Result<void> TreeInspector::collect(const Child& child, std::set<int>& findings,
 void TreeInspector::add_path(const Root& root, const std::set<int>& findings,
                              const std::string& path) {
     for (const int at : findings) {
-        if (at < 0) continue;
         CheckFinding& finding = state_.result.findings[static_cast<std::size_t>(at)];
         ++finding.paths_in_all;
         if (paths_ >= state_.options.most_paths) continue;
@@ -193,7 +196,7 @@ Result<void> TreeInspector::look_at_entry(const Root& root, const TreeEntry& ent
     std::set<int> findings;
     for (const Run& run : entry.recipe)
         if (!run.is_hole() && state_.damaged().contains(run.pack, run.slot))
-            findings.insert(state_.finding_of(run.pack));
+            add_findings(run.pack, findings);
     for (const OutlinedXattr& x : entry.outlined_xattrs)
         PERDURE_TRY(collect({x.page, Role::Bytes}, findings, 0));
     if (entry.outlined_recipe) PERDURE_TRY(collect({entry.recipe_page, Role::Runs}, findings, 0));
@@ -207,8 +210,7 @@ Result<void> TreeInspector::look_into(const Root& root, PageAddress page, const 
     if (!PERDURE_TRY(touches(child, depth))) return {};
     const SharedFacts facts = PERDURE_TRY(facts_of(child));
     if (state_.damaged().contains(page.pack, page.slot)) {
-        const int at = state_.finding_of(page.pack);
-        if (at >= 0)
+        for (const int at : state_.findings_of(page.pack))
             state_.result.findings[static_cast<std::size_t>(at)].ranges.push_back(
                 {absolute(root, range.from),
                  range.before ? std::optional(absolute(root, *range.before)) : std::nullopt});

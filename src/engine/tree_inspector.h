@@ -53,6 +53,7 @@ private:
     Result<void> mark(const Child&, LivenessMarks&, int depth);
 
     Result<bool> touches(const Child&, int depth);
+    void add_findings(PackNumber, std::set<int>& findings) const;
     Result<void> collect(const Child&, std::set<int>& findings, int depth);
     Result<void> look_into(const Root&, PageAddress, const Range&, int depth);
     Result<void> look_at_entry(const Root&, const TreeEntry&);

@@ -17,9 +17,10 @@ const SlotEntry* entry_of(const PackTable& table, std::uint32_t slot) {
     return nullptr;
 }
 
-/// Not there, or not what it should be: another place may have it. Any other error may pass.
-bool is_lost(const Error& error) {
-    return error.kind() == ErrorKind::NotFound || error.kind() == ErrorKind::Corrupt;
+/// What another location of the block may make good.
+bool is_about_the_pack(const Error& error) {
+    return error.kind() != ErrorKind::Cancelled && error.kind() != ErrorKind::Denied &&
+           error.kind() != ErrorKind::Unavailable && error.kind() != ErrorKind::Timeout;
 }
 
 }  // namespace
@@ -28,7 +29,7 @@ BlockReader::State::State() : secrets(16, &hash_session) {}
 
 BlockReader::BlockReader(const Repository& repository, PackCatalog& catalog,
                          std::size_t cache_bytes)
-    : repository_(repository), catalog_(catalog), cache_bytes_(cache_bytes) {}
+    : repository_(repository), catalog_(catalog), cache_bytes_(cache_bytes), leaves_(repository) {}
 
 Result<std::shared_ptr<const PackKeys>> BlockReader::keys_of(const PackAccess& access) {
     const BirthPack& pack = access.table.pack;
@@ -82,50 +83,50 @@ Result<std::shared_ptr<const Buffer>> BlockReader::read(PackNumber pack_number, 
         return at->second.block;
     });
     if (cached) return cached;
-    auto read = read_at_birth(pack_number, slot, stop);
-    if (!read && is_lost(read.error()))
-        read = read_moved(pack_number, slot, std::move(read).error(), stop);
-    if (read) remember(key, *read);
-    return read;
+    auto block = read_at_birth(pack_number, slot, stop);
+    if (!block && is_about_the_pack(block.error())) {
+        // Whatever keeps the copies from being found, what is wrong is what the first try said.
+        auto elsewhere = read_elsewhere({catalog_.pack_of(pack_number), slot}, stop);
+        if (elsewhere ? *elsewhere != nullptr : !is_about_the_pack(elsewhere.error()))
+            block = std::move(elsewhere);
+    }
+    if (block) remember(key, *block);
+    return block;
 }
 
 Result<std::shared_ptr<const Buffer>> BlockReader::read_at_birth(PackNumber pack_number,
                                                                  std::uint32_t slot,
                                                                  std::stop_token stop) {
     const auto access = PERDURE_TRY(catalog_.find(pack_number, stop));
-    const ObjectName name = access->table.name();
-    const auto where = [&] { return name.text() + ", block " + std::to_string(slot); };
-    const SlotEntry* entry = entry_of(access->table, slot);
-    if (entry == nullptr)
+    const auto where = [&] {
+        return access->table.name().text() + ", block " + std::to_string(slot);
+    };
+    if (entry_of(access->table, slot) == nullptr)
         return Error(ErrorKind::Corrupt, where() + ": is not in the pack's table");
     const auto keys = PERDURE_TRY(keys_of(*access).context(where()));
-    return load(name, *entry, *keys, stop).context(where());
+    return read_entry(access->table, slot, *keys, stop).context(where());
 }
 
-Result<std::shared_ptr<const Buffer>> BlockReader::read_moved(PackNumber pack_number,
-                                                              std::uint32_t slot, Error at_birth,
-                                                              std::stop_token stop) {
-    const auto places = catalog_.find_moved(pack_number, slot, stop);
-    if (!places) return at_birth;
-    for (const PackAccess& place : *places) {
-        const SlotEntry& entry = place.table.slots.front();
-        PackAccess born;
-        born.table.pack = entry.birth.pack;
-        born.sealed_secret = place.sealed_secret;
-        const auto keys = keys_of(born);
+/// Null if no other pack gives it.
+Result<std::shared_ptr<const Buffer>> BlockReader::read_elsewhere(const BirthAddress& address,
+                                                                  std::stop_token stop) {
+    for (const MovedBlock& at : PERDURE_TRY(catalog_.elsewhere(address, stop))) {
+        const auto access = catalog_.access_to(address.pack, *at.table, stop);
+        const auto keys = access ? keys_of(**access) : access.error();
         if (!keys) continue;
-        auto block = load(place.table.name(), entry, **keys, stop);
-        if (block) return block;
+        auto block = read_entry(*at.table, at.entry, **keys, stop);
+        if (block || !is_about_the_pack(block.error())) return block;
     }
-    return at_birth;
+    return std::shared_ptr<const Buffer>();
 }
 
-Result<std::shared_ptr<const Buffer>> BlockReader::load(const ObjectName& name,
-                                                        const SlotEntry& entry,
-                                                        const PackKeys& keys,
-                                                        std::stop_token stop) {
+Result<std::shared_ptr<const Buffer>> BlockReader::read_entry(const PackTable& table,
+                                                              std::size_t entry_number,
+                                                              const PackKeys& keys,
+                                                              std::stop_token stop) {
+    const SlotEntry& entry = table.slots[entry_number];
     const Buffer bytes = PERDURE_TRY(repository_.store().load(
-        name, {entry.offset, kBlockHeaderSize + entry.sealed_length}, stop));
+        table.name(), {entry.offset, kBlockHeaderSize + entry.sealed_length}, stop));
     const BlockHeader header = PERDURE_TRY(parse_block_header(bytes, false));
     Aead aead(header.cipher, keys.seal);
     thread_local std::unique_ptr<BlockOpener> opener;
@@ -136,6 +137,8 @@ Result<std::shared_ptr<const Buffer>> BlockReader::load(const ObjectName& name,
     }
     auto raw = std::make_shared<Buffer>();
     PERDURE_TRY(opener->open(entry.birth, bytes, aead, *raw));
+    if (trusted_ && entry.birth.pack.session.writer != *trusted_)
+        PERDURE_TRY(leaves_.verify(table, entry_number, header.domain, *raw, stop));
     state_.with([&](State& s) { s.loaded += bytes.size(); });
     return std::shared_ptr<const Buffer>(std::move(raw));
 }

@@ -1,5 +1,6 @@
 // Reads blocks by birth address: locate, load, open, decode; with a bounded cache of decoded
-// blocks. Thread-safe.
+// blocks. Where the pack a block was born in does not give it, the packs it was copied to are
+// tried. Thread-safe.
 #pragma once
 
 #include <list>
@@ -8,6 +9,7 @@
 
 #include "base/guarded.h"
 #include "repo/block.h"
+#include "repo/leaf_verifier.h"
 #include "repo/pack_catalog.h"
 #include "repo/tree.h"
 
@@ -17,6 +19,10 @@ class BlockReader {
 public:
     /// Anonymous memory: `cache_bytes`, and 2-3 MiB a reading thread.
     BlockReader(const Repository&, PackCatalog&, std::size_t cache_bytes);
+
+    /// From now on the blocks of all others are believed only where each of their leaves has the id
+    /// that the manifest of its pack states. Before the first read().
+    void trust_only(WriterNumber writer) { trusted_ = writer; }
 
     /// The content of a block. Corrupt or NotFound, naming pack and slot, if it cannot be had.
     Result<std::shared_ptr<const Buffer>> read(PackNumber, std::uint32_t slot, std::stop_token);
@@ -45,16 +51,16 @@ private:
     Result<std::shared_ptr<const PackKeys>> keys_of(const PackAccess&);
     Result<std::shared_ptr<const Buffer>> read_at_birth(PackNumber, std::uint32_t slot,
                                                         std::stop_token);
-    /// The same block where a repack has put it; the error of its birth place, if there is none.
-    Result<std::shared_ptr<const Buffer>> read_moved(PackNumber, std::uint32_t slot, Error at_birth,
-                                                     std::stop_token);
-    Result<std::shared_ptr<const Buffer>> load(const ObjectName&, const SlotEntry&, const PackKeys&,
-                                               std::stop_token);
+    Result<std::shared_ptr<const Buffer>> read_elsewhere(const BirthAddress&, std::stop_token);
+    Result<std::shared_ptr<const Buffer>> read_entry(const PackTable&, std::size_t entry,
+                                                     const PackKeys&, std::stop_token);
     void remember(Key, std::shared_ptr<const Buffer>);
 
     const Repository& repository_;
     PackCatalog& catalog_;
     const std::size_t cache_bytes_;
+    std::optional<WriterNumber> trusted_;
+    LeafVerifier leaves_;
     Guarded<State> state_;
 };
 

@@ -26,4 +26,15 @@ Result<void> mark_summary(const Repository& repository, const Index& index, Pack
                  names::index(index.session).text() + ": its liveness summary builds on too many");
 }
 
+Result<LivenessMarks> load_liveness(const Repository& repository, const Point& point,
+                                    PackRegistry& registry, std::stop_token stop) {
+    if (!point.header.index)
+        return Error(ErrorKind::Corrupt, names::point(point.session()).text() + ": binds no index");
+    const auto index =
+        PERDURE_TRY(repository.load_index(point.session(), point.header.index, stop));
+    LivenessMarks marks;
+    PERDURE_TRY(mark_summary(repository, *index, registry, marks, nullptr, stop));
+    return marks;
+}
+
 }  // namespace perdure

@@ -16,4 +16,8 @@ namespace perdure {
 Result<void> mark_summary(const Repository&, const Index& index, PackRegistry&, LivenessMarks&,
                           std::set<SessionName>* bases, std::stop_token);
 
+/// The blocks of a point's summary. Errors as above; Corrupt if it has no index.
+Result<LivenessMarks> load_liveness(const Repository&, const Point&, PackRegistry&,
+                                    std::stop_token);
+
 }  // namespace perdure

@@ -6,45 +6,59 @@
 
 namespace perdure {
 
+namespace {
+
+bool ends_reading(const Error& error) {
+    return error.kind() == ErrorKind::Cancelled || error.kind() == ErrorKind::Unavailable ||
+           error.kind() == ErrorKind::Timeout;
+}
+
+}  // namespace
+
 Result<std::shared_ptr<const MovedBlocks>> MovedBlocks::load(const Repository& repository,
                                                              std::stop_token stop) {
     auto moved = std::make_shared<MovedBlocks>();
     const EnrolmentList enrolled = PERDURE_TRY(repository.enrolments(stop));
-    for (const auto& [writer, enrolment] : enrolled.by_number) {
-        if (enrolment.kind != EnrolmentKind::Certificate ||
-            enrolment.certificate.role != Role::Maintainer)
-            continue;
-        std::vector<SessionName> ended;
-        PERDURE_TRY(repository.store().list(
-            names::points_prefix(writer),
-            [&](std::string_view name, const ObjectStat&) {
-                if (const auto session = names::parse_point(name)) ended.push_back(*session);
-                return true;
-            },
-            stop));
-        for (const SessionName session : ended) {
-            const auto point = repository.load_point(session, stop);
-            if (!point || !point->header.index) continue;
-            const auto index = repository.load_index(session, point->header.index, stop,
-                                                     IndexParts::WithoutLiveness);
-            if (!index && index.error().kind() == ErrorKind::Cancelled) return index.error();
-            if (index) moved->take(**index);
-        }
-    }
+    for (const auto& [writer, enrolment] : enrolled.by_number)
+        if (enrolment.kind == EnrolmentKind::Certificate &&
+            enrolment.certificate.role == Role::Maintainer)
+            PERDURE_TRY(moved->take_ends_of(repository, writer, stop));
     moved->sort();
     return std::shared_ptr<const MovedBlocks>(std::move(moved));
+}
+
+Result<void> MovedBlocks::take_ends_of(const Repository& repository, WriterNumber writer,
+                                       std::stop_token stop) {
+    std::vector<SessionName> ended;
+    PERDURE_TRY(repository.store().list(
+        names::points_prefix(writer),
+        [&](std::string_view name, const ObjectStat&) {
+            if (const auto session = names::parse_point(name)) ended.push_back(*session);
+            return true;
+        },
+        stop));
+    for (const auto& end : PERDURE_TRY(repository.load_points(ended, stop))) {
+        if (!end.point || !end.point->header.index) continue;
+        const auto index = repository.load_index(end.session, end.point->header.index, stop,
+                                                 IndexParts::WithoutLiveness);
+        if (!index && ends_reading(index.error())) return index.error();
+        if (index) take(**index);
+    }
+    return {};
 }
 
 void MovedBlocks::take(const Index& index) {
     for (const PackTable& table : index.packs) {
         const auto holder = static_cast<std::uint32_t>(holders_.size());
         bool any = false;
-        for (std::uint32_t slot = 0; slot < table.slots.size(); ++slot) {
-            if (table.slots[slot].birth.pack == table.pack) continue;
-            moved_.push_back({table.slots[slot].birth, holder, slot});
+        for (std::uint32_t entry = 0; entry < table.slots.size(); ++entry) {
+            if (table.slots[entry].birth.pack == table.pack) continue;
+            moved_.push_back({table.slots[entry].birth, holder, entry});
             any = true;
         }
-        if (any) holders_.push_back({index.session, table});
+        if (any)
+            holders_.push_back(
+                {index.session, std::make_shared<const PackTable>(table), index.sealed_secret});
     }
 }
 
@@ -53,15 +67,22 @@ void MovedBlocks::sort() {
               [](const Moved& a, const Moved& b) { return a.block < b.block; });
 }
 
-std::vector<MovedBlocks::Place> MovedBlocks::places_of(const BirthAddress& block) const {
-    std::vector<Place> places;
-    auto at = std::lower_bound(moved_.begin(), moved_.end(), block,
-                               [](const Moved& a, const BirthAddress& b) { return a.block < b; });
-    for (; at != moved_.end() && at->block == block; ++at) {
-        const PackTable& table = holders_[at->holder].table;
-        places.push_back({&table, &table.slots[at->slot]});
-    }
+std::vector<MovedBlocks::Moved>::const_iterator MovedBlocks::first_of(
+    const BirthAddress& block) const {
+    return std::lower_bound(moved_.begin(), moved_.end(), block,
+                            [](const Moved& a, const BirthAddress& b) { return a.block < b; });
+}
+
+std::vector<MovedBlock> MovedBlocks::places_of(const BirthAddress& block) const {
+    std::vector<MovedBlock> places;
+    for (auto at = first_of(block); at != moved_.end() && at->block == block; ++at)
+        places.push_back({holders_[at->holder].table, at->entry});
     return places;
+}
+
+bool MovedBlocks::holds_any_of(const BirthPack& pack) const {
+    const auto at = first_of({pack, 0});
+    return at != moved_.end() && at->block.pack == pack;
 }
 
 }  // namespace perdure

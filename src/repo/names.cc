@@ -77,6 +77,10 @@ ObjectName fate(SessionName s, std::uint32_t i) {
     return must(fate_prefix(s) + to_hex(i, kFateDigits));
 }
 
+ObjectName ledger(std::uint64_t n) { return must("ledger/" + to_hex(n, kListDigits)); }
+ObjectName aside(const PackId& drawn) { return must("aside/" + drawn.hex()); }
+ObjectName proof_of(const ObjectName& original) { return must("imports/" + original.text()); }
+
 std::string log_prefix(WriterNumber w) { return "log/" + hex_of(w) + "/"; }
 std::string points_prefix(WriterNumber w) { return "points/" + hex_of(w) + "/"; }
 std::string fate_prefix(SessionName s) { return "fate/" + session_path(s) + "/"; }
@@ -117,6 +121,10 @@ std::optional<std::uint64_t> parse_collection(std::string_view name) {
     if (!take(name, "gc/")) return std::nullopt;
     if (name.ends_with(kVerdict)) name.remove_suffix(kVerdict.size());
     return number_from_hex(name, kListDigits);
+}
+
+std::optional<std::uint64_t> parse_ledger(std::string_view name) {
+    return take(name, "ledger/") ? number_from_hex(name, kListDigits) : std::nullopt;
 }
 
 std::optional<FateName> parse_fate(std::string_view name) {

@@ -54,6 +54,10 @@ ObjectName pack(std::string_view retention_class, PackKind, SessionName, const P
 ObjectName condemned_list(std::uint64_t k);
 ObjectName verdict(std::uint64_t k);
 ObjectName fate(SessionName, std::uint32_t i);
+ObjectName ledger(std::uint64_t number);
+ObjectName aside(const PackId& drawn);
+/// Where an object of another repository under the same keys lies, verbatim, as a proof.
+ObjectName proof_of(const ObjectName& original);
 
 std::string log_prefix(WriterNumber);
 std::string points_prefix(WriterNumber);
@@ -69,6 +73,7 @@ std::optional<SessionName> parse_index(std::string_view name);
 std::optional<SessionName> parse_hints(std::string_view name);
 /// The number of gc/<k> or gc/<k>.verdict.
 std::optional<std::uint64_t> parse_collection(std::string_view name);
+std::optional<std::uint64_t> parse_ledger(std::string_view name);
 struct FateName {
     SessionName point;
     std::uint32_t number;

@@ -126,23 +126,23 @@ private:
         if (!moved) return;
         std::map<SessionName, std::vector<PackHints>> hints;
         for (const MovedBlocks::Holder& holder : moved->holders()) {
-            const auto& slots = holder.table.slots;
+            const auto& slots = holder.table->slots;
             const bool all_own =
                 std::all_of(slots.begin(), slots.end(), [&](const SlotEntry& slot) {
                     return slot.birth.pack.session.writer == session_.name().writer;
                 });
-            if (!all_own || !session_.may_reuse(holder.table.pack)) continue;
+            if (!all_own || !session_.may_reuse(holder.table->pack)) continue;
             if (!hints.contains(holder.session)) {
                 Index packs_only;
                 packs_only.session = holder.session;
                 for (const MovedBlocks::Holder& of_same : moved->holders())
                     if (of_same.session == holder.session)
-                        packs_only.packs.push_back(of_same.table);
+                        packs_only.packs.push_back(*of_same.table);
                 hints[holder.session] = hints_of(repository_, holder.session, packs_only, stop_);
             }
             for (const PackHints& pack : hints[holder.session])
-                if (pack.pack == holder.table.pack.pack)
-                    leaves_.attach(holder.table, pack.fingerprints);
+                if (pack.pack == holder.table->pack.pack)
+                    leaves_.attach(*holder.table, pack.fingerprints);
         }
     }
 

@@ -21,34 +21,6 @@ constexpr std::size_t kManifestRoom = 1U << 20;
 
 Error corrupt(std::string why) { return Error(ErrorKind::Corrupt, "pack: " + std::move(why)); }
 
-// On disk: FORMAT.md, pack header.
-void write_pack_header(const PackContext& context, PackKind kind, const PackId& id,
-                       const std::map<SessionName, Buffer>& secrets, Buffer& out) {
-    ByteWriter w;
-    w.bytes(as_bytes(kHeaderMagic));
-    w.u8(kFormatVersion);
-    w.u8(static_cast<std::uint8_t>(kind));
-    w.u8(0);
-    w.u8(0);
-    w.u32(number(context.session.writer));
-    w.u32(context.domain.name.domain);
-    w.u64(number(context.session.session));
-    w.bytes(id.view());
-    w.bytes(context.repository.view());
-    w.u32(context.domain.name.generation);
-    w.u32(static_cast<std::uint32_t>(secrets.size()));
-    for (const auto& [session, box] : secrets) {
-        w.u32(number(session.writer));
-        w.u64(number(session.session));
-        w.u32(static_cast<std::uint32_t>(box.size()));
-        w.bytes(box);
-    }
-    append(out, w.view());
-    ByteWriter crc;
-    crc.u32(crc32c(out));
-    append(out, crc.view());
-}
-
 Buffer encode_leaves(const std::vector<LeafRecord>& leaves) {
     ByteWriter w;
     w.varint(leaves.size());
@@ -77,6 +49,32 @@ Result<std::vector<LeafRecord>> decode_leaves(ByteView bytes) {
 }
 
 }  // namespace
+
+// On disk: FORMAT.md, pack header.
+Buffer encode_pack_header(const PackContext& context, PackKind kind, const PackId& id,
+                          std::span<const SealedSecret> secrets) {
+    ByteWriter w;
+    w.bytes(as_bytes(kHeaderMagic));
+    w.u8(kFormatVersion);
+    w.u8(static_cast<std::uint8_t>(kind));
+    w.u8(0);
+    w.u8(0);
+    w.u32(number(context.session.writer));
+    w.u32(context.domain.name.domain);
+    w.u64(number(context.session.session));
+    w.bytes(id.view());
+    w.bytes(context.repository.view());
+    w.u32(context.domain.name.generation);
+    w.u32(static_cast<std::uint32_t>(secrets.size()));
+    for (const SealedSecret& secret : secrets) {
+        w.u32(number(secret.session.writer));
+        w.u64(number(secret.session.session));
+        w.u32(static_cast<std::uint32_t>(secret.box.size()));
+        w.bytes(secret.box);
+    }
+    w.u32(crc32c(w.view()));
+    return w.take();
+}
 
 Buffer encode_slots(const std::vector<SlotEntry>& slots, const BirthPack& own,
                     std::vector<BirthPack>& births) {
@@ -148,7 +146,8 @@ PackBuilder::PackBuilder(const PackContext& context, PackKind kind, const PackId
     // Grown once: doubling would hold twice the pack. Metadata packs are mostly small and grow as
     // they need.
     if (kind == PackKind::Data) bytes_.reserve(context.target_size + kManifestRoom);
-    write_pack_header(context, kind, id, {{context.session, context.sealed_secret}}, bytes_);
+    const SealedSecret own{context.session, context.sealed_secret};
+    append(bytes_, encode_pack_header(context, kind, id, {&own, 1}));
 }
 
 Result<SealedBlock> PackBuilder::add(ByteView raw, std::span<const LeafRecord> leaves,
@@ -172,11 +171,12 @@ Result<SealedBlock> PackBuilder::add(ByteView raw, std::span<const LeafRecord> l
     return sealed;
 }
 
-namespace {
+FinishedPack PackBuilder::finish() {
+    return end_pack(context_, kind_, std::move(manifest_), std::move(bytes_));
+}
 
-/// Manifest and footer behind the blocks.
-FinishedPack close_pack(const PackContext& context, PackKind kind, PackManifest manifest,
-                        Buffer bytes) {
+FinishedPack end_pack(const PackContext& context, PackKind kind, PackManifest manifest,
+                      Buffer bytes) {
     FinishedPack finished;
     PackTable& table = finished.table;
     table.pack = manifest.pack;
@@ -193,7 +193,7 @@ FinishedPack close_pack(const PackContext& context, PackKind kind, PackManifest 
     record.set_leaves(to_proto(encode_leaves(manifest.leaves)));
     record.set_key_commitment(to_proto(manifest.key_commitment));
     for (const BirthPack& birth : births) {
-        auto* out = record.add_births();
+        v1::BirthCommitment* out = record.add_births();
         to_proto(birth, out->mutable_pack());
         out->set_key_commitment(to_proto(manifest.births.at(birth)));
     }
@@ -216,40 +216,6 @@ FinishedPack close_pack(const PackContext& context, PackKind kind, PackManifest 
     table.slots = std::move(manifest.slots);
     finished.bytes = std::move(bytes);
     return finished;
-}
-
-}  // namespace
-
-FinishedPack PackBuilder::finish() {
-    return close_pack(context_, kind_, std::move(manifest_), std::move(bytes_));
-}
-
-MovedPackBuilder::MovedPackBuilder(const PackContext& context, PackKind kind, const PackId& id)
-    : context_(context), kind_(kind) {
-    manifest_.pack = {context.session, id};
-    manifest_.key_commitment =
-        derive_pack_keys(context.repository, context.secret, manifest_.pack).commitment;
-}
-
-void MovedPackBuilder::add(const SlotEntry& entry, ByteView block,
-                           std::span<const LeafRecord> leaves, const Digest& commitment,
-                           ByteView secret) {
-    SlotEntry slot = entry;
-    slot.offset = blocks_.size();
-    append(blocks_, block);
-    manifest_.slots.push_back(slot);
-    manifest_.leaves.insert(manifest_.leaves.end(), leaves.begin(), leaves.end());
-    manifest_.births.try_emplace(entry.birth.pack, commitment);
-    secrets_.try_emplace(entry.birth.pack.session, to_buffer(secret));
-}
-
-FinishedPack MovedPackBuilder::finish() {
-    Buffer bytes;
-    write_pack_header(context_, kind_, manifest_.pack.pack, secrets_, bytes);
-    for (SlotEntry& slot : manifest_.slots) slot.offset += bytes.size();
-    append(bytes, blocks_);
-    blocks_ = {};
-    return close_pack(context_, kind_, std::move(manifest_), std::move(bytes));
 }
 
 Result<PackHeader> parse_pack_header(ByteView bytes) {

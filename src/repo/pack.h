@@ -57,7 +57,7 @@ struct PackManifest {
     std::vector<SlotEntry> slots;
     std::vector<LeafRecord> leaves;  // slot by slot
     Digest key_commitment;
-    std::map<BirthPack, Digest> births;  // key commitments of the packs moved blocks were born in
+    std::map<BirthPack, Digest> births;  // of copied blocks: the key commitments of their packs
 };
 
 struct SealedSecret {
@@ -108,33 +108,11 @@ private:
     Buffer bytes_;
 };
 
-/// Builds a pack of blocks that were sealed elsewhere: their bytes are moved as they are, so no key
-/// that reads data is needed. Not thread-safe.
-class MovedPackBuilder {
-public:
-    MovedPackBuilder(const PackContext&, PackKind, const PackId&);
-
-    bool empty() const { return manifest_.slots.empty(); }
-    bool full() const {
-        return blocks_.size() + kMaxBlockRaw + kBlockHeaderSize > context_.target_size ||
-               secrets_.size() == kMostSecrets;
-    }
-    /// `entry`: lengths, leaf count and birth; its offset is the builder's to give. `commitment`:
-    /// of the key of the pack it was born in; `secret`: of that session.
-    void add(const SlotEntry& entry, ByteView block, std::span<const LeafRecord> leaves,
-             const Digest& commitment, ByteView secret);
-    const std::vector<LeafRecord>& leaves() const { return manifest_.leaves; }
-    FinishedPack finish();
-
-private:
-    static constexpr std::size_t kMostSecrets = 256;  // so that readers need no long header
-
-    const PackContext& context_;
-    PackKind kind_;
-    PackManifest manifest_;
-    std::map<SessionName, Buffer> secrets_;
-    Buffer blocks_;
-};
+/// What every pack begins with: whose it is, and the sealed secrets of all whose blocks it holds.
+Buffer encode_pack_header(const PackContext&, PackKind, const PackId&,
+                          std::span<const SealedSecret>);
+/// Ends a pack: manifest and footer go behind `bytes`, which are its header and blocks.
+FinishedPack end_pack(const PackContext&, PackKind, PackManifest, Buffer bytes);
 
 struct PackHeader {
     PackKind kind = PackKind::Data;

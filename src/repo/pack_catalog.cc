@@ -10,8 +10,10 @@ namespace {
 // are read again.
 constexpr std::uint64_t kHeaderGuess = 4096;
 
-Result<PackHeader> read_header(const Repository& repository, const ObjectName& name,
-                               std::uint64_t size, std::stop_token stop) {
+}  // namespace
+
+Result<PackHeader> read_pack_header(const Repository& repository, const ObjectName& name,
+                                    std::uint64_t size, std::stop_token stop) {
     for (std::uint64_t guess = kHeaderGuess;; guess *= 64) {
         const std::uint64_t length = std::min(guess, size);
         const Buffer start = PERDURE_TRY(repository.store().load(name, {0, length}, stop));
@@ -21,14 +23,12 @@ Result<PackHeader> read_header(const Repository& repository, const ObjectName& n
     }
 }
 
-}  // namespace
-
 Result<PackAccess> read_pack_access(const Repository& repository, const ObjectName& name,
                                     const BirthPack& pack, std::stop_token stop) {
     const auto parsed = names::parse_pack(name.text());
     const std::uint64_t size = PERDURE_TRY(repository.store().stat(name, stop)).size;
     if (size < kPackFooterSize) return Error(ErrorKind::Corrupt, name.text() + ": is cut short");
-    const PackHeader header = PERDURE_TRY(read_header(repository, name, size, stop));
+    const PackHeader header = PERDURE_TRY(read_pack_header(repository, name, size, stop));
     if (header.pack != pack || header.repository != repository.id() || !parsed)
         return Error(ErrorKind::Corrupt, name.text() + ": is another pack");
     const Buffer tail =
@@ -159,47 +159,50 @@ Result<std::shared_ptr<const MovedBlocks>> PackCatalog::moved_blocks(bool again,
     return moved;
 }
 
-/// From a signed record: the log entry, or else what ended the session.
-Result<Buffer> PackCatalog::sealed_secret_of(SessionName session, std::stop_token stop) {
-    auto known = state_.with([&](State& s) -> std::optional<Buffer> {
-        const auto at = s.secrets.find(session);
-        return at == s.secrets.end() ? std::nullopt : std::optional(at->second);
-    });
-    if (known) return std::move(*known);
-    Buffer secret;
-    if (const auto log = repository_.load_log_entry(session, nullptr, stop)) {
-        secret = log->sealed_secret;
-    } else {
-        const auto index = PERDURE_TRY(
-            repository_.load_index(session, std::nullopt, stop, IndexParts::WithoutLiveness)
-                .context("no signed record gives the session's secret"));
-        secret = index->sealed_secret;
-    }
-    state_.with([&](State& s) { s.secrets.try_emplace(session, secret); });
-    return secret;
-}
-
-Result<std::vector<PackAccess>> PackCatalog::find_moved(PackNumber pack, std::uint32_t slot,
-                                                        std::stop_token stop) {
-    const BirthAddress block = registry_.address(pack, slot);
-    std::vector<PackAccess> found;
+Result<std::vector<MovedBlock>> PackCatalog::elsewhere(const BirthAddress& block,
+                                                       std::stop_token stop) {
     for (const bool again : {false, true}) {
         const auto moved = PERDURE_TRY(moved_blocks(again, stop));
         if (!moved) break;
-        for (const MovedBlocks::Place& place : moved->places_of(block)) {
-            PackAccess access;
-            access.table.pack = place.table->pack;  // what names it; not all of its slots
-            access.table.kind = place.table->kind;
-            access.table.retention_class = place.table->retention_class;
-            access.table.slots = {*place.entry};
-            found.push_back(std::move(access));
-        }
-        if (!found.empty()) break;
+        auto places = moved->places_of(block);
+        if (!places.empty()) return places;
     }
-    if (found.empty()) return found;
-    const Buffer secret = PERDURE_TRY(sealed_secret_of(block.pack.session, stop));
-    for (PackAccess& access : found) access.sealed_secret = secret;
-    return found;
+    return std::vector<MovedBlock>();
+}
+
+Result<bool> PackCatalog::moved(const BirthPack& pack, std::stop_token stop) {
+    const auto moved = PERDURE_TRY(moved_blocks(false, stop));
+    return moved && moved->holds_any_of(pack);
+}
+
+Result<std::shared_ptr<const PackAccess>> PackCatalog::access_to(const BirthPack& birth,
+                                                                 const PackTable& holder,
+                                                                 std::stop_token stop) {
+    const auto known = state_.with([&](State& s) -> std::shared_ptr<const PackAccess> {
+        const auto at = s.openers.find(birth);
+        return at == s.openers.end() ? nullptr : at->second;
+    });
+    if (known) return known;
+    auto access = std::make_shared<PackAccess>();
+    access->table.pack = birth;
+    if (const auto log = repository_.load_log_entry(birth.session, nullptr, stop)) {
+        access->sealed_secret = log->sealed_secret;
+    } else {
+        // Nothing signed is left that says it: what the holder's header says counts if it gives the
+        // key that the holder's manifest commits to.
+        const PackHeader header =
+            PERDURE_TRY(read_pack_header(repository_, holder.name(), holder.size, stop));
+        const PackManifest manifest = PERDURE_TRY(load_manifest(repository_, holder, stop));
+        const auto commitment = manifest.births.find(birth);
+        if (commitment == manifest.births.end())
+            return Error(ErrorKind::Corrupt,
+                         holder.name().text() + ": does not say what opens its blocks");
+        access->key_commitment = commitment->second;
+        for (const SealedSecret& secret : header.secrets)
+            if (secret.session == birth.session) access->sealed_secret = secret.box;
+    }
+    state_.with([&](State& s) { s.openers.try_emplace(birth, access); });
+    return std::shared_ptr<const PackAccess>(std::move(access));
 }
 
 std::size_t PackCatalog::scanned() const {

@@ -34,11 +34,18 @@ public:
 
     /// NotFound, naming the pack, if neither an index nor the packs themselves know it.
     Result<std::shared_ptr<const PackAccess>> find(PackNumber, std::stop_token);
+    BirthPack pack_of(PackNumber number) const { return registry_.pack_of(number); }
+    /// Where else copies of a block lie. A pack that is gone was perhaps dropped since this reader
+    /// began, so where no copy is known they are looked for again, a few times at most.
+    Result<std::vector<MovedBlock>> elsewhere(const BirthAddress& block, std::stop_token);
+    /// Whether copies of any of its blocks lie elsewhere.
+    Result<bool> moved(const BirthPack&, std::stop_token);
+    /// What opens the blocks born in `birth`, also where that pack and its index are gone:
+    /// `holder` is a pack that holds copies of them. Its table has no slots.
+    Result<std::shared_ptr<const PackAccess>> access_to(const BirthPack& birth,
+                                                        const PackTable& holder, std::stop_token);
     /// Learns the packs of an index that was loaded anyway.
     void learn(const Index&);
-    /// Where repacks have put a block: a pack that is gone was perhaps dropped since this reader
-    /// began, so what was known before is read again, a few times at most.
-    Result<std::vector<PackAccess>> find_moved(PackNumber, std::uint32_t slot, std::stop_token);
     /// Packs whose index could not be used and that were found by scanning.
     std::size_t scanned() const;
 
@@ -51,9 +58,8 @@ private:
         std::size_t scanned = 0;
         std::shared_ptr<const MovedBlocks> moved;
         int moved_read = 0;
-        std::map<SessionName, Buffer> secrets;  // of sessions whose blocks were moved
+        std::map<BirthPack, std::shared_ptr<const PackAccess>> openers;  // of copied blocks
     };
-    Result<Buffer> sealed_secret_of(SessionName, std::stop_token);
     Result<std::shared_ptr<const MovedBlocks>> moved_blocks(bool again, std::stop_token);
     Result<std::shared_ptr<const PackAccess>> scan(const BirthPack&, std::stop_token);
     Result<std::optional<ObjectName>> locate(const BirthPack&, std::stop_token);
@@ -62,6 +68,10 @@ private:
     PackRegistry& registry_;
     Guarded<State> state_;
 };
+
+/// The clear header of a pack, of any length.
+Result<PackHeader> read_pack_header(const Repository&, const ObjectName&, std::uint64_t size,
+                                    std::stop_token);
 
 /// The table of a pack from the pack itself.
 Result<PackAccess> read_pack_access(const Repository&, const ObjectName&, const BirthPack&,

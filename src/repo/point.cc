@@ -163,6 +163,10 @@ Buffer encode_point_body(const PointBody& body) {
     }
     for (const auto& word : body.command) record.add_command(word);
     record.set_host_description(body.host_description);
+    if (body.origin) {
+        record.mutable_origin()->set_repository(perdure::to_proto(body.origin->repository));
+        to_proto(body.origin->point, record.mutable_origin()->mutable_point());
+    }
     return encode(record);
 }
 
@@ -184,6 +188,11 @@ Result<PointBody> decode_point_body(ByteView bytes) {
             {static_cast<std::uint8_t>(in.kind()), in.root(), in.path(), in.text()});
     body.command.assign(record.command().begin(), record.command().end());
     body.host_description = record.host_description();
+    // One without its point is of a kind that this program does not know.
+    if (record.has_origin() && record.origin().has_point())
+        body.origin = Origin{
+            PERDURE_TRY(id_from<RepositoryId>(record.origin().repository(), "repository id")),
+            PERDURE_TRY(from_proto(record.origin().point()))};
     return body;
 }
 

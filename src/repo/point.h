@@ -72,6 +72,11 @@ struct PointHeader {
     SourceKey source_key;
 };
 
+/// A copy in a replica: it has no content of its own, and says that the points it lists count.
+inline bool lists_points_only(const PointHeader& header) {
+    return header.kind == EndKind::Copy && !header.body;
+}
+
 struct Root {
     std::string name;  // absolute path
     EndKind kind = EndKind::Files;
@@ -88,11 +93,19 @@ struct RecordedIssue {
     std::string text;
 };
 
+/// Where a copied point came from.
+struct Origin {
+    RepositoryId repository;
+    SessionDigest point;
+    friend bool operator==(const Origin&, const Origin&) = default;
+};
+
 struct PointBody {
     std::vector<Root> roots;
     std::vector<RecordedIssue> issues;
     std::vector<std::string> command;
     std::string host_description;  // JSON; empty until instances are backed up
+    std::optional<Origin> origin;
 };
 
 enum class LogKind : std::uint8_t { Session = 1, Barrier = 2 };

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "base/try.h"
+#include "repo/moved_pack.h"
 #include "repo/pack_catalog.h"
 #include "repo/protocol/judge.h"
 
@@ -243,7 +244,10 @@ Result<void> BlockCopier::put(const Group& group, const SlotEntry& entry, const 
     if (!open->builder)
         open->builder =
             std::make_unique<MovedPackBuilder>(open->context, group.kind, session_.new_pack_id());
-    open->builder->add(entry, block, wanted.leaves, commitment, secret);
+    const BlockHeader header = PERDURE_TRY(parse_block_header(block, false));
+    LeafTableHasher* hasher = PERDURE_TRY(hasher_of(header.domain));
+    PERDURE_TRY(
+        open->builder->add(block, entry.birth, wanted.leaves, *hasher, {secret, commitment}));
     ++result_.blocks;
     return open->builder->full() ? publish(*open) : Result<void>();
 }

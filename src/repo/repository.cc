@@ -453,8 +453,7 @@ Result<LogRecord> Repository::read_log_entry(SessionName session, ByteView objec
 
 Result<LogRecord> Repository::load_log_entry(SessionName session, Digest* digest,
                                              std::stop_token stop) const {
-    const Buffer object =
-        PERDURE_TRY(store_.load(names::log_entry(session), ByteRange::all(), stop));
+    const Buffer object = PERDURE_TRY(load_original(names::log_entry(session), stop));
     if (digest != nullptr) *digest = digest_of(object);
     return read_log_entry(session, object, nullptr, stop);
 }
@@ -633,6 +632,8 @@ Result<PointList> Repository::list_points(std::stop_token stop) const {
             list.points.push_back(std::move(*listed.point));
     }
     PERDURE_TRY(apply_fates(list.points, list.problems, stop));
+    PERDURE_TRY(settle_imports(list, stop));
+    settle_repairs(list);
     std::stable_sort(list.points.begin(), list.points.end(), [](const Point& a, const Point& b) {
         return a.header.finished_ns < b.header.finished_ns;
     });

@@ -67,8 +67,13 @@ struct PointList {
     std::size_t unreadable = 0;  // sealed under generations of keys this holder was never given
 };
 
+/// A replica numbers its own enrolments from here on, so that they never meet those of the points
+/// it holds copies of (FORMAT.md §8).
+inline constexpr std::uint32_t kFirstOfReplicas = 0x80000000;
+
 struct EnrolmentList {
     std::map<WriterNumber, Enrolment> by_number;
+    WriterNumber first{1};  // where reading began
     std::optional<Digest> last_digest;
     WriterNumber next{1};  // where reading ended: the first one that is not there
     std::vector<Problem> problems;
@@ -99,6 +104,8 @@ public:
     /// feature), Denied (pinned epoch or config differ).
     static Result<std::unique_ptr<Repository>> open(Store&, const Credentials&, Clock&, Random&,
                                                     std::stop_token);
+    /// The number its enrolments begin with: 1, or a replica's. For which no key is needed.
+    static Result<WriterNumber> read_first_enrolment(Store&, std::stop_token);
     /// The config alone, for which no key is needed. NoRepository, Corrupt.
     static Result<StoredConfig> read_config(Store&, std::stop_token);
 
@@ -189,6 +196,23 @@ public:
     /// Whether it is a whole record under a generation of keys that this holder was never given.
     bool lacks_key_of(ByteView object) const;
 
+    // ---- replicas: copies of points under the same keys
+    /// Whether this is one. Then its keys change only where it was copied from.
+    Result<bool> is_replica(std::stop_token) const;
+    /// Whether that writer was enrolled elsewhere and is known here by an import alone. Its numbers
+    /// are no sessions of this repository: its indexes place nothing, and no barrier, wait, fence
+    /// or closed record applies to them.
+    Result<bool> is_imported(WriterNumber, std::stop_token) const;
+    /// The object of that name, or the one that an import proves it to have been. NotFound.
+    Result<Buffer> load_original(const ObjectName&, std::stop_token) const;
+    /// Keeps an enrolment or a log entry of the repository this is a replica of. Owner only.
+    Result<void> add_import(const ObjectName& original, ByteView object, std::stop_token) const;
+    /// Makes `store` a replica without points, or brings its keys up to date: epochs, key slots and
+    /// config as they are here. `identity` becomes its first maintainer if it is new. Owner only;
+    /// AlreadyExists if another repository lies there.
+    Result<std::optional<WriterIdentity>> replicate_keys(Store& store, const std::string& host,
+                                                         std::stop_token) const;
+
     /// Drops remembered enrolments, after one was added elsewhere.
     void forget_enrolments() const;
 
@@ -213,9 +237,22 @@ private:
     using FindCertificate = std::function<Result<Certificate>(WriterNumber)>;
     Result<OpenedRecord> open_decided(ObjectType, const ObjectName&, ByteView object,
                                       const FindCertificate& of_maintainer) const;
-    Result<Enrolment> read_enrolment(WriterNumber, ByteView object,
-                                     const EnrolmentList& before) const;
+    Result<Enrolment> read_enrolment(WriterNumber, ByteView object, const EnrolmentList& before,
+                                     bool* rotated_away = nullptr) const;
     Result<Certificate> certificate_of(WriterNumber, std::stop_token) const;
+    Result<Certificate> own_certificate_of(WriterNumber, std::stop_token) const;
+    Result<Certificate> imported_certificate_of(WriterNumber, std::stop_token) const;
+    Result<Buffer> load_import(const ObjectName& original, std::stop_token) const;
+    struct NewEnrolment {
+        Buffer object;
+        WriterIdentity identity;
+    };
+    Result<NewEnrolment> make_enrolment(WriterNumber, std::optional<Digest> previous,
+                                        Certificate) const;
+    Result<NewEnrolment> enrol_first(Store& replica, Certificate, std::stop_token) const;
+    Result<void> settle_imports(PointList&, std::stop_token) const;
+    static void settle_repairs(PointList&);
+    Result<void> replicate_slots(Store&, std::stop_token) const;
     Result<void> skip_gap(EnrolmentList&, std::stop_token) const;
     const Epoch* find_epoch(EpochNumber) const;
 
@@ -229,6 +266,7 @@ private:
     std::optional<Problem> epoch_problem_;
     Keyring keyring_;
     mutable Guarded<std::optional<EnrolmentList>> enrolments_;
+    mutable Guarded<std::map<WriterNumber, Certificate>> imported_;
 };
 
 /// This program, as records name it: "perdure 0.1.0".

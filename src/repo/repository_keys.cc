@@ -1,6 +1,7 @@
 // Who takes part: enrolments, epochs, key slots, revocations.
 
 #include <algorithm>
+#include <utility>
 
 #include "base/try.h"
 #include "repo/owner_records.h"
@@ -49,9 +50,11 @@ Error not_enrolled(WriterNumber w) {
 
 /// `before`: the enrolments below it. A maintainer was enrolled before it signed; looking its
 /// certificate up anywhere else would let a record that claims to be signed by itself, or two by
-/// each other, be read for ever.
+/// each other, be read for ever. One that was signed with keys rotated away since is refused, or
+/// said to be one if `rotated_away` is there to say it.
 Result<Enrolment> Repository::read_enrolment(WriterNumber w, ByteView object,
-                                             const EnrolmentList& before) const {
+                                             const EnrolmentList& before,
+                                             bool* rotated_away) const {
     const ObjectName name = names::enrolment(w);
     const auto earlier = [&](WriterNumber signer) -> Result<Certificate> {
         const auto at = before.by_number.find(signer);
@@ -72,22 +75,41 @@ Result<Enrolment> Repository::read_enrolment(WriterNumber w, ByteView object,
     for (const Epoch& later : epochs_)
         if (opened.signer.role == Role::Owner && later.number > opened.signer.epoch &&
             later.owner_verify_key != signed_in->owner_verify_key &&
-            number(w) >= later.enrolments_below)
-            return bad("was signed with owner keys that had been rotated away");
+            number(w) >= later.enrolments_below) {
+            if (rotated_away == nullptr)
+                return bad("was signed with owner keys that had been rotated away");
+            *rotated_away = true;
+        }
     return enrolment;
 }
 
 Result<EnrolmentList> Repository::enrolments(std::stop_token stop) const {
     if (auto known = enrolments_.with([](const auto& list) { return list; })) return *known;
     EnrolmentList list;
+    // Of a replica, whose numbers no rotation at the source can speak of: those that were signed
+    // with keys rotated away count once one that was signed later binds them.
+    std::vector<Enrolment> unvouched;
     for (std::uint32_t i = 1;; ++i) {
         const WriterNumber w{i};
         const ObjectName name = names::enrolment(w);
         auto object = store_.load(name, ByteRange::all(), stop);
+        if (!object && object.error().kind() == ErrorKind::NotFound && i == 1) {
+            list.first = list.next = PERDURE_TRY(read_first_enrolment(store_, stop));
+            if (list.first == w) break;
+            i = number(list.first) - 1;
+            continue;
+        }
         if (!object && object.error().kind() == ErrorKind::NotFound) break;
         if (!object) return std::move(object).error().context("loading the enrolments");
-        auto enrolment = read_enrolment(w, *object, list);
-        if (enrolment) {
+        bool rotated_away = false;
+        const bool of_replica = number(list.first) >= kFirstOfReplicas;
+        auto enrolment = read_enrolment(w, *object, list, of_replica ? &rotated_away : nullptr);
+        if (enrolment && rotated_away) {
+            unvouched.push_back(std::move(*enrolment));
+        } else if (enrolment) {
+            if (enrolment->previous == list.last_digest)
+                for (Enrolment& earlier : std::exchange(unvouched, {}))
+                    list.by_number.emplace(earlier.number, std::move(earlier));
             if (enrolment->previous != list.last_digest)
                 list.problems.push_back({name.text(), "does not follow the enrolment before it"});
             list.by_number.emplace(w, std::move(*enrolment));
@@ -99,6 +121,9 @@ Result<EnrolmentList> Repository::enrolments(std::stop_token stop) const {
         list.last_digest = digest_of(*object);
         list.next = WriterNumber{i + 1};
     }
+    for (const Enrolment& earlier : unvouched)
+        list.problems.push_back({names::enrolment(earlier.number).text(),
+                                 "was signed with owner keys that had been rotated away"});
     enrolments_.with([&](auto& remembered) { remembered = list; });
     return list;
 }
@@ -107,7 +132,8 @@ void Repository::forget_enrolments() const {
     enrolments_.with([](auto& remembered) { remembered.reset(); });
 }
 
-Result<Certificate> Repository::certificate_of(WriterNumber writer, std::stop_token stop) const {
+Result<Certificate> Repository::own_certificate_of(WriterNumber writer,
+                                                   std::stop_token stop) const {
     if (!enrolments_.with([](const auto& list) { return list.has_value(); }))
         PERDURE_TRY(enrolments(stop));
     bool beyond = true;
@@ -148,51 +174,58 @@ Result<void> Repository::skip_gap(EnrolmentList& list, std::stop_token stop) con
     return {};
 }
 
-Result<WriterIdentity> Repository::enrol(const Certificate& wanted, std::stop_token stop) {
-    if (!is_owner()) return not_owner("enrolling a writer");
-    PERDURE_TRY(may_write());
+Result<Repository::NewEnrolment> Repository::make_enrolment(WriterNumber writer,
+                                                            std::optional<Digest> previous,
+                                                            Certificate certificate) const {
     WriterIdentity identity;
     random_.fill(identity.signing_seed.reveal_mutable());
     random_.fill(identity.opening_secret.reveal_mutable());
-    Certificate certificate = wanted;
     certificate.verify_key = SigningKey(identity.signing_seed).verify_key();
     certificate.sealing_key = OpeningKey(identity.opening_secret).sealing_key();
     const DomainKeys domain = PERDURE_TRY(domain_keys());
-    const OwnerKeys& owner = keyring_.owner();
+    Enrolment enrolment;
+    enrolment.number = writer;
+    enrolment.previous = previous;
+    enrolment.time_ns = static_cast<std::uint64_t>(clock_.now().nanoseconds);
+    enrolment.certificate = certificate;
+    identity.repository = config_.repository;
+    identity.config = config_digest_;
+    identity.epoch = epoch().number;
+    identity.epoch_digest = epoch_digest_;
+    identity.owner_verify_key = epoch().owner_verify_key;
+    identity.owner_sealing_key = epoch().owner_sealing_key;
+    identity.enrolment = writer;
+    identity.name = certificate.name;
+    identity.role = certificate.role;
+    identity.domains.push_back(domain);
+    identity.obeys = certificate.obeys;
+    const ObjectName name = names::enrolment(writer);
+    Buffer object = seal_record(
+        {config_.repository, ObjectType::Enrolment, name.text()}, encode_enrolment(enrolment),
+        sign_as_owner(keyring_.owner(), epoch().number),
+        {Sealing::IndexKey, domain.index_key, domain.name.domain, domain.name.generation});
+    return NewEnrolment{std::move(object), std::move(identity)};
+}
+
+Result<WriterIdentity> Repository::enrol(const Certificate& wanted, std::stop_token stop) {
+    if (!is_owner()) return not_owner("enrolling a writer");
+    PERDURE_TRY(may_write());
     while (true) {
         forget_enrolments();
         EnrolmentList list = PERDURE_TRY(enrolments(stop));
         PERDURE_TRY(skip_gap(list, stop));  // a number that was ever taken is not taken again
-        Enrolment enrolment;
-        enrolment.number = list.next;
-        enrolment.previous = list.last_digest;
-        enrolment.time_ns = static_cast<std::uint64_t>(clock_.now().nanoseconds);
+        Certificate certificate = wanted;
         for (const auto& [w, earlier] : list.by_number)
             if (earlier.kind == EnrolmentKind::Barrier)
                 certificate.obeys = std::max(certificate.obeys, earlier.list);
-        enrolment.certificate = certificate;
-        const ObjectName name = names::enrolment(list.next);
-        const Buffer object = seal_record(
-            {config_.repository, ObjectType::Enrolment, name.text()}, encode_enrolment(enrolment),
-            sign_as_owner(owner, epoch().number),
-            {Sealing::IndexKey, domain.index_key, domain.name.domain, domain.name.generation});
-        const auto created = create_same(store_, name, object, stop);
+        NewEnrolment made =
+            PERDURE_TRY(make_enrolment(list.next, list.last_digest, std::move(certificate)));
+        const auto created = create_same(store_, names::enrolment(list.next), made.object, stop);
         if (!created && created.error().kind() == ErrorKind::AlreadyExists)
             continue;  // lost a race
         PERDURE_TRY(created);
         forget_enrolments();
-        identity.repository = config_.repository;
-        identity.config = config_digest_;
-        identity.epoch = epoch().number;
-        identity.epoch_digest = epoch_digest_;
-        identity.owner_verify_key = epoch().owner_verify_key;
-        identity.owner_sealing_key = epoch().owner_sealing_key;
-        identity.enrolment = list.next;
-        identity.name = certificate.name;
-        identity.role = certificate.role;
-        identity.domains.push_back(domain);
-        identity.obeys = certificate.obeys;
-        return identity;
+        return std::move(made.identity);
     }
 }
 
@@ -230,6 +263,9 @@ Result<std::vector<KeySlotState>> Repository::key_slots(std::stop_token stop) co
 Result<void> Repository::publish_epoch(Epoch next, const OwnerKeys& signer,
                                        const SigningKey* previous_owner, std::stop_token stop) {
     PERDURE_TRY(may_write());
+    if (PERDURE_TRY(is_replica(stop)))
+        return Error(ErrorKind::InvalidInput, "this is a replica: its keys are its source's")
+            .with_hint("change them where it is copied from, then run `perdure copy` again");
     next.number = EpochNumber{number(epoch().number) + 1};
     next.previous = epoch_digest_;
     next.time_ns = static_cast<std::uint64_t>(clock_.now().nanoseconds);

@@ -257,8 +257,14 @@ Buffer WriteSession::encode_session_entry(SessionNumber n, std::optional<Digest>
 
 Result<std::unique_ptr<WriteSession>> WriteSession::make(const Repository& repository,
                                                          const WriterIdentity& identity,
-                                                         const SessionOptions& options) {
+                                                         const SessionOptions& options,
+                                                         std::stop_token stop) {
     PERDURE_TRY(repository.may_write());
+    if (PERDURE_TRY(repository.is_imported(identity.enrolment, stop)))
+        return Error(ErrorKind::Denied,
+                     "this writer's key is of the repository that this one is a "
+                     "replica of")
+            .with_hint("make a key for the replica: `perdure key writer add`");
     std::unique_ptr<WriteSession> session(new WriteSession(repository, identity));
     session->context_.repository = repository.id();
     session->context_.domain = PERDURE_TRY(repository.domain_keys());
@@ -316,7 +322,7 @@ Result<std::unique_ptr<WriteSession>> WriteSession::begin(const Repository& repo
                                                           const LocalCache& cache,
                                                           const SessionOptions& options,
                                                           std::stop_token stop) {
-    auto session = PERDURE_TRY(make(repository, identity, options));
+    auto session = PERDURE_TRY(make(repository, identity, options, stop));
     Driver driver(*session, stop);
     protocol::SessionBegin machine(PERDURE_TRY(session->start_of(cache, options, driver, stop)));
     driver.encode = [&](const protocol::Action& action) -> Result<Buffer> {
@@ -350,9 +356,8 @@ bool WriteSession::may_reuse(const BirthAddress& block, std::stop_token stop) co
     const auto moved = moved_blocks(stop);
     if (!moved) return false;
     const auto places = moved->places_of(block);
-    return std::any_of(places.begin(), places.end(), [&](const MovedBlocks::Place& place) {
-        return may_reuse(place.table->pack);
-    });
+    return std::any_of(places.begin(), places.end(),
+                       [&](const MovedBlock& place) { return may_reuse(place.table->pack); });
 }
 
 PackId WriteSession::new_pack_id() {
@@ -488,7 +493,7 @@ Result<Committed> WriteSession::repack(const Repository& repository, const Write
                                        const LocalCache& cache, const SessionOptions& options,
                                        const std::function<Result<void>(WriteSession&)>& copy,
                                        std::stop_token stop) {
-    const auto session = PERDURE_TRY(make(repository, identity, options));
+    const auto session = PERDURE_TRY(make(repository, identity, options, stop));
     Driver driver(*session, stop);
     protocol::RepackStep machine(PERDURE_TRY(session->start_of(cache, options, driver, stop)));
     Ending ending;

@@ -95,7 +95,7 @@ private:
     };
 
     static Result<std::unique_ptr<WriteSession>> make(const Repository&, const WriterIdentity&,
-                                                      const SessionOptions&);
+                                                      const SessionOptions&, std::stop_token);
     Result<protocol::SessionBegin::Start> start_of(const LocalCache&, const SessionOptions&,
                                                    Driver&, std::stop_token) const;
     Result<void> take_number(const protocol::SessionBegin&, const LocalCache&, const Driver&,

@@ -38,4 +38,10 @@ Result<ObjectName> ObjectName::parse(std::string_view text) {
     return ObjectName(std::string(text));
 }
 
+Result<void> Store::put_back(const ObjectName& name, ByteView bytes, std::stop_token stop) {
+    auto removed = remove(name, stop);
+    if (!removed) return removed;
+    return create(name, bytes, std::move(stop));
+}
+
 }  // namespace perdure

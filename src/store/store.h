@@ -87,6 +87,10 @@ public:
     /// Objects whose name begins with `prefix` (any text, "" for all).
     virtual Result<void> list(std::string_view prefix, const ListFn&, std::stop_token) = 0;
     virtual Result<void> remove(const ObjectName&, std::stop_token) = 0;
+    /// For repair alone: `bytes` take the place of what lies there, damaged. Durable on return. A
+    /// store that can replaces in one step; this removes and then creates, so that a crash between
+    /// the two leaves the name free and the repair to be run again.
+    virtual Result<void> put_back(const ObjectName&, ByteView bytes, std::stop_token);
 };
 
 }  // namespace perdure

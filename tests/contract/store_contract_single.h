@@ -173,6 +173,16 @@ TEST_P(StoreContract, G10ARangePastTheEndIsCorrupt) {
     EXPECT_EQ(kind_of(load("b", {0, 1})), ErrorKind::NotFound);
 }
 
+TEST_P(StoreContract, PutBackTakesThePlaceOfWhatLiesThereOrNothing) {
+    ASSERT_TRUE(create("a/1", "damaged, and longer"));
+    ASSERT_TRUE(store().put_back(object("a/1"), as_bytes("good"), {}));
+    EXPECT_EQ(as_text(load("a/1").value()), "good");
+    ASSERT_TRUE(store().put_back(object("a/2"), as_bytes("was missing"), {}));
+    EXPECT_EQ(as_text(load("a/2").value()), "was missing");
+    EXPECT_EQ(list("a/"), (std::vector<std::string>{"a/1", "a/2"}));
+    EXPECT_EQ(kind_of(create("a/1", "other")), ErrorKind::AlreadyExists);
+}
+
 TEST_P(StoreContract, EveryCallStopsWhenToldTo) {
     ASSERT_TRUE(create("a", "x"));
     std::stop_source source;

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "chunk/chunker.h"
+#include "repo/tree.h"
 #include "support/small_repository.h"
 
 namespace perdure {
@@ -54,7 +55,8 @@ protected:
 
     /// A committed session of the thief whose pack claims, for every file of the victim, a leaf
     /// that holds something else; with hints that point at them.
-    SessionName plant_wrong_leaves() {
+    SessionName plant_wrong_leaves() { return plant_leaves(true); }
+    SessionName plant_leaves(bool wrong) {
         const DedupKeys dedup = expand(thief.domains[0], fixture.repository->id());
         const LocalCache no_cache;
         SessionOptions options;
@@ -69,7 +71,7 @@ protected:
         for (int i = 0; i < kWrongLeaves; ++i) {
             const std::string truth = "content " + std::to_string(i);
             std::string lie = truth;
-            lie[0] = 'X';
+            if (wrong) lie[0] = 'X';
             const std::vector<LeafRecord> leaves{leaf_of(truth, dedup.leaf)};
             fingerprints.push_back(leaves[0].id.fingerprint());
             EXPECT_TRUE(builder.add(as_bytes(lie), leaves, sealer, hasher, {}));
@@ -83,6 +85,52 @@ protected:
             {pack.table.pack, std::vector<std::uint64_t>(2, ~std::uint64_t{0})});
         EXPECT_TRUE((*session)->commit(header, std::nullopt, liveness, {}));
         return (*session)->name();
+    }
+
+    /// A point of the victim whose files are the blocks of that pack, one each: as a writer makes
+    /// it who believed what the pack's manifest says of them.
+    Committed victims_point_of(const BirthPack& pack) {
+        const auto as_victim = fixture.open(victim);
+        EXPECT_TRUE(as_victim);
+        SessionOptions options;
+        options.host = "a";
+        auto session = WriteSession::begin(**as_victim, victim, LocalCache(), options, {});
+        EXPECT_TRUE(session);
+        const PackContext& context = (*session)->context();
+        const DedupKeys dedup = expand(context.domain, context.repository);
+        PackRegistry registry;
+        LivenessMarks live;
+        PackBuilder pages(context, PackKind::Metadata, (*session)->new_pack_id(), {});
+        BlockSealer sealer(context.repository);
+        LeafTableHasher hasher(context.repository, context.domain);
+        const auto store_page = [&](ByteView raw) -> Result<PageAddress> {
+            const PageAddress at{registry.number_of(pages.pack()), pages.next_slot()};
+            const std::vector<LeafRecord> leaves{leaf_of(as_text(raw), dedup.page)};
+            EXPECT_TRUE(pages.add(raw, leaves, sealer, hasher, {}));
+            return at;
+        };
+        TreeWriter tree(
+            dedup.boundary, registry, store_page, [](PageAddress) { return Result<void>(); }, live);
+        const MemoryTree content = victims_tree();
+        std::uint32_t slot = 0;
+        for (const auto& [path, node] : content.nodes()) {
+            TreeEntry entry;
+            entry.entry = node.entry;
+            entry.entry.device = 0;
+            if (node.entry.type == EntryType::File)
+                entry.recipe = {{registry.number_of(pack), slot++, 0, node.content.size()}};
+            EXPECT_TRUE(tree.add(std::move(entry)));
+        }
+        const auto root = tree.finish();
+        EXPECT_TRUE(root);
+        FinishedPack finished = pages.finish();
+        EXPECT_TRUE((*session)->publish(finished, {}, {}));
+        PointHeader header;
+        header.host = "a";
+        PointBody body;
+        body.roots.push_back(
+            {"/data", EndKind::Files, registry.address(root->pack, root->slot), {}, 0, 0});
+        return *(*session)->commit(header, body, summarize(live, registry), {});
     }
 
     /// A record with all the thief's keys, under any name.
@@ -121,6 +169,34 @@ TEST_F(HostileWriter, WrongLeavesDoNotReachAnothersPoints) {
         for (const SessionName s : f.points) EXPECT_EQ(s, planted) << f.text;
     }
     EXPECT_EQ(wrong, static_cast<std::size_t>(kWrongLeaves));
+}
+
+TEST_F(HostileWriter, ARestoreBelievesNoLeafOfAnotherWriterThatIsNotWhatItsIdSays) {
+    const SessionName lies = plant_wrong_leaves();
+    const SessionName truth = plant_leaves(false);
+    fixture.reopen();
+    const auto pack_of = [&](SessionName session) {
+        const auto index = fixture.repository->load_index(session, std::nullopt, {});
+        EXPECT_TRUE(index);
+        return (*index)->packs.front().pack;
+    };
+    const Committed deceived = victims_point_of(pack_of(lies));
+    const Committed honest = victims_point_of(pack_of(truth));
+    const auto difference_of = [&](const Committed& made) {
+        const auto point = fixture.repository->load_point(made.session, {});
+        EXPECT_TRUE(point);
+        return difference(*fixture.repository, *point, {{"/data", victims_tree()}});
+    };
+    EXPECT_EQ(difference_of(honest), "");
+    EXPECT_NE(difference_of(deceived).find("not what its id says"), std::string::npos)
+        << difference_of(deceived);
+    // Whoever cannot tell what the leaves should be does not believe them either.
+    const auto index = fixture.repository->load_index(truth, std::nullopt, {});
+    const PackTable& table = (*index)->packs.front();
+    Buffer bytes = *fixture.store.load(table.name(), ByteRange::all(), {});
+    bytes[table.manifest_offset + kFrameHeaderSize] ^= std::byte{1};
+    fixture.store.plant(table.name(), bytes);
+    EXPECT_NE(difference_of(honest).find("manifest"), std::string::npos);
 }
 
 TEST_F(HostileWriter, FalseLocationsAreIgnored) {

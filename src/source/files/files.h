@@ -33,4 +33,8 @@ struct FilesOptions {
 Result<std::unique_ptr<FileSource>> open_files(const std::string& root,
                                                const FilesOptions& options);
 
+/// The regular file at an absolute path, if size, times and inode are those of `was`; else null. No
+/// link is followed in its last component.
+std::unique_ptr<OpenFile> open_if_unchanged(const std::string& path, const Entry& was);
+
 }  // namespace perdure

@@ -11,6 +11,7 @@
 
 #include "base/try.h"
 #include "source/files/directory_handle.h"
+#include "source/files/files.h"
 #include "source/files/stat_entry.h"
 
 namespace perdure {
@@ -142,6 +143,20 @@ Result<bool> data_in_holes(OpenFile& file, const std::vector<DataExtent>& extent
         if (i < extents.size()) at = start + extents[i].length;
     }
     return false;
+}
+
+std::unique_ptr<OpenFile> open_if_unchanged(const std::string& path, const Entry& was) {
+    Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    struct stat now {};
+    if (!fd || ::fstat(fd.get(), &now) != 0 || !S_ISREG(now.st_mode)) return nullptr;
+    const auto nanoseconds = [](const timespec& t) {
+        return static_cast<std::int64_t>(t.tv_sec) * 1'000'000'000 + t.tv_nsec;
+    };
+    const bool same = static_cast<std::uint64_t>(now.st_size) == was.size &&
+                      now.st_ino == was.inode && nanoseconds(now.st_mtim) == was.mtime_ns &&
+                      nanoseconds(now.st_ctim) == was.ctime_ns;
+    if (!same) return nullptr;
+    return std::make_unique<ReadFile>(std::move(fd), now);
 }
 
 }  // namespace perdure

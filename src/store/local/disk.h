@@ -73,6 +73,10 @@ public:
     virtual Result<void> link(const std::string& from, const std::string& to) = 0;
     /// AlreadyExists if there is anything at `to`; replaces nothing.
     virtual Result<void> rename_new(const std::string& from, const std::string& to) = 0;
+    /// In one step, over whatever is there. Unsupported where a disk has no such call.
+    virtual Result<void> rename_over(const std::string& from, const std::string& to) {
+        return Error(ErrorKind::Unsupported, "renaming " + from + " over " + to);
+    }
     /// NotFound; Io for a directory.
     virtual Result<void> unlink(const std::string& path) = 0;
     virtual Result<void> make_directory(const std::string& path) = 0;

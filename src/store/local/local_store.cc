@@ -182,6 +182,16 @@ Result<void> LocalStore::remove(const ObjectName& name, std::stop_token stop) {
     return removed;
 }
 
+Result<void> LocalStore::put_back(const ObjectName& name, ByteView bytes, std::stop_token stop) {
+    PERDURE_TRY(check_stop(stop, name.text()));
+    if (is_reserved(name.text()))
+        return Error(ErrorKind::InvalidInput,
+                     name.text() + " is not a name an object can have here");
+    auto replaced = publisher_.replace(name.text(), bytes);
+    if (replaced || replaced.error().kind() != ErrorKind::Unsupported) return replaced;
+    return Store::put_back(name, bytes, std::move(stop));
+}
+
 /// Noise, as zeros could be stored as nothing. Repeated at a distance that no file system's
 /// compression looks back: drawing all of it would take longer than writing it.
 Buffer LocalStore::reserve_content() {

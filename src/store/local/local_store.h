@@ -57,6 +57,8 @@ public:
     Result<void> list(std::string_view prefix, const ListFn& fn, std::stop_token stop) override;
     /// Not synced: after a crash the object may be back.
     Result<void> remove(const ObjectName& name, std::stop_token stop) override;
+    /// In one step where the disk can: the name is never free in between.
+    Result<void> put_back(const ObjectName& name, ByteView bytes, std::stop_token stop) override;
 
 private:
     struct Listing;

@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/random.h"
@@ -153,6 +155,24 @@ TEST_F(LocalStoreTest, ForeignFilesAreLeftAlone) {
     EXPECT_FALSE(made->create(name("alias/c"), as_bytes("x"), {}));
     EXPECT_TRUE(made->remove(name("alias/b"), {}));
     EXPECT_TRUE(fs::exists(path("a/b")));
+}
+
+TEST_F(LocalStoreTest, PuttingBackNeverLeavesTheNameFree) {
+    const auto made = store();
+    made->create(name("a"), as_bytes("damaged"), {}).value();
+    std::atomic<bool> done = false;
+    std::size_t missing = 0;
+    std::jthread watcher([&] {
+        while (!done)
+            if (!fs::exists(path("a"))) ++missing;
+    });
+    for (int i = 0; i < 200; ++i) made->put_back(name("a"), as_bytes("good"), {}).value();
+    done = true;
+    watcher.join();
+    EXPECT_EQ(missing, 0U);
+    EXPECT_EQ(as_text(made->load(name("a"), ByteRange::all(), {}).value()), "good");
+    EXPECT_EQ(names(*made), std::vector<std::string>{"a"});
+    EXPECT_TRUE(fs::is_empty(path("tmp")));
 }
 
 TEST_F(LocalStoreTest, DirectAndBufferedWritesGiveTheSameBytes) {

@@ -302,6 +302,16 @@ Result<void> PosixDisk::rename_new(const std::string& from, const std::string& t
     return error_or_unsupported("renaming without replacing", to, {EINVAL, EOPNOTSUPP, ENOSYS});
 }
 
+Result<void> PosixDisk::rename_over(const std::string& from, const std::string& to) {
+    const Place old_place = split(from);
+    const Place new_place = split(to);
+    const Fd source = PERDURE_TRY(open_directory(old_place.directory));
+    const Fd target = PERDURE_TRY(open_directory(new_place.directory));
+    if (::renameat(source.get(), old_place.name.c_str(), target.get(), new_place.name.c_str()) == 0)
+        return {};
+    return error_of("renaming", to);
+}
+
 Result<void> PosixDisk::unlink(const std::string& path) {
     const Place at = split(path);
     const Fd parent = PERDURE_TRY(open_directory(at.directory));

@@ -35,6 +35,7 @@ public:
     Result<void> link_unnamed(DiskFile& file, const std::string& path) override;
     Result<void> link(const std::string& from, const std::string& to) override;
     Result<void> rename_new(const std::string& from, const std::string& to) override;
+    Result<void> rename_over(const std::string& from, const std::string& to) override;
     Result<void> unlink(const std::string& path) override;
     Result<void> make_directory(const std::string& path) override;
     Result<void> sync_directory(const std::string& path) override;

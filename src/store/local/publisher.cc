@@ -89,6 +89,14 @@ Result<void> Publisher::publish(const std::string& path, ByteView bytes) {
     return Error(ErrorKind::AlreadyExists, "object " + path + " exists");
 }
 
+Result<void> Publisher::replace(const std::string& path, ByteView bytes) {
+    const auto to_sync = PERDURE_TRY(make_directories(parent_of(path)));
+    const Draft draft = PERDURE_TRY(write_named_draft(bytes));
+    PERDURE_TRY(disk_.rename_over(draft.name, path));
+    auto durable = sync_directories(to_sync);
+    return durable ? std::move(durable) : Result<void>(after_naming(durable.error(), path));
+}
+
 /// Makes `directory` and all above it. Answers what must be synced, deepest first, before a name in
 /// `directory` may be called durable.
 Result<std::vector<std::string>> Publisher::make_directories(const std::string& directory) {

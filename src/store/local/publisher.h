@@ -47,6 +47,10 @@ public:
     ///  Unsupported: this file system has no call that creates without replacing.
     Result<void> publish(const std::string& path, ByteView bytes);
 
+    /// The same over what lies there, in one step: for repair alone. Unsupported where the disk has
+    /// no such call.
+    Result<void> replace(const std::string& path, ByteView bytes);
+
     /// False once publish() answered Unsupported.
     bool possible() const { return possible_; }
 
