@@ -37,6 +37,7 @@ const char* to_text(PointCopy::State state) {
         case PointCopy::State::AlreadyThere: return "there";
         case PointCopy::State::WouldCopy: return "would copy";
         case PointCopy::State::Failed: return "failed";
+        case PointCopy::State::Forgotten: return "forgotten";
     }
     return "";
 }
@@ -67,6 +68,10 @@ void print_copy(const Context& context, const PointCopy& copy) {
             fmt::print("{}: {} of {} would be copied\n", from, human_bytes(bytes),
                        printable(copy.from.header.host));
             break;
+        case PointCopy::State::Forgotten:
+            if (context.options.verbose > 0)
+                fmt::print("{}: was forgotten there, which is for good\n", from);
+            break;
         case PointCopy::State::Failed:
             say("perdure: {}: not copied: {}\n", from, copy.problem);
             break;
@@ -74,7 +79,7 @@ void print_copy(const Context& context, const PointCopy& copy) {
 }
 
 void print_summary(const Context& context, const CopyArguments& a, const CopyResult& r) {
-    std::size_t count[4] = {};
+    std::size_t count[5] = {};
     for (const PointCopy& copy : r.points) ++count[static_cast<std::size_t>(copy.state)];
     if (context.options.json) {
         print_json("summary", {{"outcome", to_string(r.outcome)},
@@ -84,6 +89,7 @@ void print_summary(const Context& context, const CopyArguments& a, const CopyRes
                                {"there", count[1]},
                                {"would_copy", count[2]},
                                {"failed", count[3]},
+                               {"forgotten", count[4]},
                                {"read", r.bytes_read},
                                {"new", r.bytes_new},
                                {"stored", r.bytes_stored},
@@ -91,9 +97,10 @@ void print_summary(const Context& context, const CopyArguments& a, const CopyRes
         return;
     }
     if (context.options.quiet) return;
-    fmt::print("{} {}, {} there already{}; {} stored in {}\n",
+    fmt::print("{} {}, {} there already{}{}; {} stored in {}\n",
                counted(a.dry_run ? count[2] : count[0], "point"),
                a.dry_run ? "would be copied" : "copied", count[1],
+               count[4] > 0 ? fmt::format(", {} forgotten there", count[4]) : "",
                count[3] > 0 ? fmt::format(", {} failed", count[3]) : "",
                human_bytes(r.bytes_stored), human_duration(r.seconds));
 }

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <unordered_set>
 
 #include "base/try.h"
 #include "cli/command.h"
@@ -30,6 +31,7 @@ struct Blocks {
 
 struct Totals {
     std::map<std::string, Amount> by_prefix;
+    std::unordered_set<BirthPack, BirthPackHash> stored_packs;
     Amount all, data_packs, metadata_packs;
     Blocks data, metadata;
     std::size_t points = 0, verified = 0, hosts = 0, problems = 0, unreadable_indexes = 0;
@@ -56,8 +58,10 @@ Result<void> count_objects(Store& store, Totals& totals, std::stop_token stop) {
             };
             add(totals.all);
             add(totals.by_prefix[std::string(name.substr(0, name.find('/')))]);
-            if (const auto pack = names::parse_pack(name))
+            if (const auto pack = names::parse_pack(name)) {
                 add(pack->kind == PackKind::Data ? totals.data_packs : totals.metadata_packs);
+                totals.stored_packs.insert(pack->pack);
+            }
             return true;
         },
         stop);
@@ -109,7 +113,9 @@ Result<void> count_blocks(const Repository& repository, Totals& totals, std::sto
             ++totals.unreadable_indexes;
             continue;
         }
-        for (const PackTable& table : (*index)->packs) count_table(table, totals);
+        // Packs may be gone: by a collection, or as this index is of what a replica is a copy of.
+        for (const PackTable& table : (*index)->packs)
+            if (totals.stored_packs.contains(table.pack)) count_table(table, totals);
     }
     return {};
 }

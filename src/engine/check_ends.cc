@@ -121,6 +121,18 @@ Result<void> check_fates(CheckState& state) {
     return {};
 }
 
+/// A copy that only lists points expires when all of them have.
+void expire_copies(CheckState& state) {
+    std::set<SessionDigest> expired;
+    for (const CheckedEnd& end : state.ends)
+        if (end.point.expired) expired.insert({end.point.session(), end.point.digest});
+    for (CheckedEnd& end : state.ends)
+        if (lists_points_only(end.point.header))
+            end.point.expired |=
+                std::all_of(end.point.header.copied.begin(), end.point.header.copied.end(),
+                            [&](const SessionDigest& point) { return expired.contains(point); });
+}
+
 /// A point of a replica counts while a copy that is not expired lists it, and one that another
 /// stands for no longer.
 void check_copies(CheckState& state) {
@@ -160,10 +172,11 @@ Result<void> check_ends(CheckState& state) {
     }
     check_references(state);
     PERDURE_TRY(check_fates(state));
+    expire_copies(state);
     check_copies(state);
     for (CheckedEnd& end : state.ends) {
         end.selected = end.selected && !end.point.expired;
-        state.result.points += end.selected ? 1 : 0;
+        state.result.points += end.selected && !lists_points_only(end.point.header) ? 1 : 0;
     }
     return {};
 }

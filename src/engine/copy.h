@@ -23,9 +23,9 @@ struct CopyOptions {
 };
 
 struct PointCopy {
-    enum class State { Copied, AlreadyThere, WouldCopy, Failed };
+    enum class State { Copied, AlreadyThere, WouldCopy, Failed, Forgotten };
     Point from;
-    State state = State::Failed;
+    State state = State::Failed;    // Forgotten: in the replica, for good
     std::optional<SessionName> to;  // Copied, AlreadyThere
     std::uint64_t bytes_new = 0, bytes_stored = 0;
     std::string problem;  // Failed: why

@@ -10,6 +10,7 @@
 #include "repo/aside.h"
 #include "repo/liveness.h"
 #include "repo/moved_blocks.h"
+#include "repo/obeyed_lists.h"
 #include "repo/session.h"
 
 namespace perdure {
@@ -198,7 +199,7 @@ private:
         for (const BirthPack& pack : packs)
             for (const auto& [birth, slots] : blocks_of(pack, catalog, live))
                 for (const std::uint32_t slot : slots)
-                    if (PERDURE_TRY(catalog.elsewhere({birth, slot}, stop_)).empty())
+                    if (!PERDURE_TRY(stays_elsewhere({birth, slot}, catalog)))
                         wanted[birth].insert(slot);
         return {};
     }
@@ -214,7 +215,15 @@ private:
         return slots;
     }
 
+    /// In a pack that no collection is about to delete.
+    Result<bool> stays_elsewhere(const BirthAddress& block, PackCatalog& catalog) {
+        const auto places = PERDURE_TRY(catalog.elsewhere(block, stop_));
+        return std::any_of(places.begin(), places.end(),
+                           [&](const MovedBlock& at) { return !lists_.blocks(at.table->pack); });
+    }
+
     Result<bool> move_blocks(const CheckResult& checked) {
+        lists_ = PERDURE_TRY(ObeyedLists::load_all(repository_, stop_));
         const LivenessMarks live = PERDURE_TRY(live_blocks());
         PackCatalog catalog(repository_, registry_);
         Slots wanted;
@@ -227,7 +236,7 @@ private:
             packs[finding.object] = blocks_of(pack->pack, catalog, live);
             for (const auto& [birth, slots] : packs[finding.object])
                 for (const std::uint32_t slot : slots)
-                    if (PERDURE_TRY(catalog.elsewhere({birth, slot}, stop_)).empty())
+                    if (!PERDURE_TRY(stays_elsewhere({birth, slot}, catalog)))
                         wanted[birth].insert(slot);
         }
         for (const auto& [birth, slots] : checked.lost_blocks)
@@ -350,6 +359,7 @@ private:
     const std::stop_token stop_;
     PackRegistry registry_;
     std::set<std::string> tried_;
+    ObeyedLists lists_;
     RepairResult result_;
 };
 

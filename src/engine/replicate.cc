@@ -65,10 +65,9 @@ private:
     Result<void> learn_replica(std::stop_token stop) {
         const PointList list = PERDURE_TRY(to_.list_points(stop));
         for (const Point& point : list.points) there_.insert({point.session(), point.digest});
+        for (const Point& point : list.expired) forgotten_.insert({point.session(), point.digest});
         const auto moved = PERDURE_TRY(MovedBlocks::load(to_, stop));
-        for (const MovedBlocks::Holder& holder : moved->holders())
-            for (const SlotEntry& slot : holder.table->slots)
-                held_.mark(registry_.number_of(slot.birth.pack), slot.birth.slot);
+        for (const MovedBlocks::Holder& holder : moved->holders()) hold(*holder.table);
         return find_checkpoint(stop);
     }
 
@@ -97,6 +96,8 @@ private:
         copy.to = point.session();
         copy.state = PointCopy::State::AlreadyThere;
         if (there_.contains(name)) return {};
+        copy.state = PointCopy::State::Forgotten;
+        if (forgotten_.contains(name)) return {};
         copy.state = PointCopy::State::WouldCopy;
         if (options_.dry_run) return {};
         copy.state = PointCopy::State::Failed;
@@ -122,7 +123,23 @@ private:
         session_ = PERDURE_TRY(WriteSession::begin(to_, as_, cache_, options, stop));
         mover_.attach(*session_);
         at_checkpoint_ = mover_.bytes();
+        if (session_->newest_list() != newest_list_) learn_what_stays(stop);
         return {};
+    }
+
+    /// After a collection: of what the replica holds, what this session may build on.
+    void learn_what_stays(std::stop_token stop) {
+        newest_list_ = session_->newest_list();
+        held_ = {};
+        const auto moved = session_->moved_blocks(stop);
+        if (!moved) return;
+        for (const MovedBlocks::Holder& holder : moved->holders())
+            if (session_->may_reuse(holder.table->pack)) hold(*holder.table);
+    }
+
+    void hold(const PackTable& table) {
+        for (const SlotEntry& slot : table.slots)
+            held_.mark(registry_.number_of(slot.birth.pack), slot.birth.slot);
     }
 
     Result<void> move_blocks(const Point& point, const LivenessMarks& needed,
@@ -263,11 +280,12 @@ private:
     PackRegistry registry_;
     BlockMover mover_;
     std::unique_ptr<WriteSession> session_;
-    std::set<SessionDigest> there_;
+    std::set<SessionDigest> there_, forgotten_;
     LivenessMarks held_;     // blocks that the replica has
     LivenessMarks carried_;  // by the checkpoints since the last copy point
     std::vector<SessionDigest> superseded_;
     std::uint64_t at_checkpoint_ = 0;
+    std::uint64_t newest_list_ = 0;  // that held_ obeys
     CopyResult result_;
 };
 

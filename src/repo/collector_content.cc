@@ -284,7 +284,7 @@ Result<void> CollectorDriver::may_condemn(const std::vector<PackNumber>& condemn
 
 /// Below what the listing showed, something stands or is lost: no barrier is put into such a place.
 bool CollectorDriver::is_taken(const protocol::ObjectKey& key) const {
-    if (key.type == Kind::Enrolment) return key.number <= last_enrolment_;
+    if (key.type == Kind::Enrolment) return number(enrolment_at(key.number)) <= last_enrolment_;
     if (key.type != Kind::LogEntry) return false;
     const SessionName session = session_of(key);
     const auto last = last_counting(session.writer);
@@ -386,7 +386,7 @@ Buffer CollectorDriver::barrier_object(const Step& step) const {
     if (step.key.type == Kind::Enrolment) {
         Enrolment barrier;
         barrier.kind = EnrolmentKind::Barrier;
-        barrier.number = WriterNumber{static_cast<std::uint32_t>(step.key.number)};
+        barrier.number = enrolment_at(step.key.number);
         barrier.previous = tokens_.digest_of(entry.previous);
         barrier.time_ns = static_cast<std::uint64_t>(now);
         barrier.list = entry.list;

@@ -21,10 +21,6 @@ SessionName session_of(const protocol::ObjectKey& key) {
     return {WriterNumber{static_cast<std::uint32_t>(key.writer)}, SessionNumber{key.number}};
 }
 
-WriterNumber writer_of(protocol::Number number) {
-    return WriterNumber{static_cast<std::uint32_t>(number)};
-}
-
 protocol::EndKind protocol_kind(EndKind kind) {
     switch (kind) {
         case EndKind::Fence: return protocol::EndKind::Fence;
@@ -137,10 +133,16 @@ protocol::Answer CollectorDriver::perform(const Step& step) {
     }
 }
 
+/// The machine counts places in the log of enrolments from 1; those of a replica have other numbers
+/// (FORMAT.md §8).
+WriterNumber CollectorDriver::enrolment_at(protocol::Number place) const {
+    return WriterNumber{static_cast<std::uint32_t>(number(enrolled_.first) + place - 1)};
+}
+
 ObjectName CollectorDriver::name_of(const protocol::ObjectKey& key) const {
     switch (key.type) {
         case Kind::LogEntry: return names::log_entry(session_of(key));
-        case Kind::Enrolment: return names::enrolment(writer_of(key.number));
+        case Kind::Enrolment: return names::enrolment(enrolment_at(key.number));
         case Kind::Ending: return names::point(session_of(key));
         case Kind::List: return names::condemned_list(key.number);
         case Kind::Verdict: return names::verdict(key.number);
@@ -155,7 +157,7 @@ Result<protocol::Answer> CollectorDriver::load(const Step& step) {
     switch (step.key.type) {
         case Kind::List: return load_list(step.key.number);
         case Kind::Verdict: return load_verdict(step.key.number);
-        case Kind::Enrolment: return load_enrolment(writer_of(step.key.number));
+        case Kind::Enrolment: return load_enrolment(enrolment_at(step.key.number));
         case Kind::LogEntry: return load_entry(session_of(step.key));
         case Kind::Ending: return load_end(session_of(step.key));
         case Kind::Fate: return load_fate(session_of(step.key));
@@ -298,6 +300,7 @@ Result<CollectorDriver::End> CollectorDriver::read_end(SessionName session, Byte
     end.index = header.index;
     end.supersedes = header.supersedes;
     end.previous = header.previous;
+    if (lists_points_only(header)) end.listed = header.copied;
     end.record.kind = end.may_count ? protocol_kind(header.kind) : protocol::EndKind::End;
     return end;
 }
@@ -325,10 +328,18 @@ Result<protocol::Answer> CollectorDriver::load_end(SessionName session) {
     return protocol::Answer::found(at->second.record, tokens_.token_of(at->second.digest), false);
 }
 
+bool CollectorDriver::is_expired(const SessionDigest& point) const {
+    const auto [from, to] = expiries_.equal_range(point.session);
+    return std::any_of(from, to, [&](const auto& e) { return e.second == point.digest; });
+}
+
+/// What a replica's copy keeps, it keeps for the points that it lists: it goes with the last one.
 bool CollectorDriver::is_expired(SessionName session) const {
-    const Digest& digest = ends_.at(session).digest;
-    const auto [from, to] = expiries_.equal_range(session);
-    return std::any_of(from, to, [&](const auto& e) { return e.second == digest; });
+    const End& end = ends_.at(session);
+    if (is_expired(SessionDigest{session, end.digest})) return true;
+    return !end.listed.empty() &&
+           std::all_of(end.listed.begin(), end.listed.end(),
+                       [&](const SessionDigest& point) { return is_expired(point); });
 }
 
 Result<protocol::Answer> CollectorDriver::load_fate(SessionName session) const {

@@ -94,7 +94,8 @@ private:
         std::optional<Digest> index;
         std::vector<SessionDigest> supersedes;
         std::optional<SessionDigest> previous;
-        bool may_count = true;  // false: outside of what its writer may make
+        std::vector<SessionDigest> listed;  // of a replica's copy: the points that it lists
+        bool may_count = true;              // false: outside of what its writer may make
     };
     using Step = protocol::Action;
 
@@ -115,6 +116,7 @@ private:
     Result<void> read_fate(const names::FateName&, const ObjectName&);
     bool is_superseded(SessionName) const;
     bool is_expired(SessionName) const;
+    bool is_expired(const SessionDigest&) const;
     void note_entry(SessionName, const Entry&);
     Result<void> join_checkpoints();
 
@@ -127,6 +129,7 @@ private:
     Result<void> after_create(const Step&, ByteView object);
     bool is_taken(const protocol::ObjectKey&) const;
     ObjectName name_of(const protocol::ObjectKey&) const;
+    WriterNumber enrolment_at(protocol::Number place) const;
 
     Result<void> refuse_lost_points() const;
     Result<void> refuse_share(const std::vector<PackNumber>&) const;

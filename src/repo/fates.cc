@@ -191,11 +191,23 @@ protocol::Answer answer_of_end(const Result<Point>& loaded) {
 
 Result<bool> FateWriter::expire(const Point& point, std::string reason,
                                 std::stop_token stop) const {
+    const bool added = PERDURE_TRY(expire_one(point, reason, stop));
+    if (!point.header.repaired) return added;
+    // Else it would be listed again, and keep its blocks for ever.
+    const auto original = repository_->load_point(point.header.repaired->session, stop);
+    if (!original && original.error().kind() != ErrorKind::NotFound) return original.error();
+    if (original && original->digest == point.header.repaired->digest)
+        PERDURE_TRY(expire(*original, reason, stop));
+    return added;
+}
+
+Result<bool> FateWriter::expire_one(const Point& point, const std::string& reason,
+                                    std::stop_token stop) const {
     Fate fate;
     fate.kind = FateKind::Expired;
     fate.point = {point.session(), point.digest};
     fate.time_ns = repository_->clock().now().nanoseconds;
-    fate.reason = std::move(reason);
+    fate.reason = reason;
     std::optional<Error> last;
     bool added = false;
     protocol::ExpireStep step(static_cast<std::uint64_t>(number(point.session().writer)),

@@ -31,6 +31,7 @@ public:
     /// Adds a fate that is not an expiry; it is durable on return. Denied if the point has expired.
     Result<void> add(const Point&, Fate, std::stop_token) const;
     /// Expires the point, or a checkpoint, for ever (protocol::ExpireStep); durable on return.
+    /// What it stands for after a repair expires with it.
     /// False if it had expired before. Denied if it is protected, also since a moment ago. Timeout:
     /// it may have happened.
     Result<bool> expire(const Point&, std::string reason, std::stop_token) const;
@@ -41,6 +42,7 @@ private:
 
     Buffer seal(const Fate&) const;
     Result<bool> append(const Point&, Fate&, std::stop_token) const;
+    Result<bool> expire_one(const Point&, const std::string& reason, std::stop_token) const;
 
     const Repository* repository_;
     Signer signer_;

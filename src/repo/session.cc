@@ -341,6 +341,10 @@ Result<std::unique_ptr<WriteSession>> WriteSession::begin(const Repository& repo
 
 bool WriteSession::may_reuse(const BirthPack& pack) const { return !lists_.blocks(pack); }
 
+std::uint64_t WriteSession::newest_list() const {
+    return lists_.empty() ? 0 : lists_.lists().rbegin()->first;
+}
+
 std::shared_ptr<const MovedBlocks> WriteSession::moved_blocks(std::stop_token stop) const {
     if (lists_.empty()) return nullptr;
     if (auto known = moved_.with([](const auto& moved) { return moved; })) return known;

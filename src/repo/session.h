@@ -51,6 +51,8 @@ public:
     bool may_reuse(const BirthPack&) const;
     /// May this block be reused, wherever it lies now? Thread-safe.
     bool may_reuse(const BirthAddress&, std::stop_token) const;
+    /// Of the lists it obeys; 0: none.
+    std::uint64_t newest_list() const;
     /// What repacks moved; null where there never was a collection, so that nobody has to look.
     /// Thread-safe.
     std::shared_ptr<const MovedBlocks> moved_blocks(std::stop_token) const;

@@ -169,6 +169,39 @@ class Copies(CliTest):
         self.fails("key", "add", "-r", self.other, "--new-password-command", "echo x", code=1,
                    says="this is a replica")
 
+    def stored(self, repository):
+        return sum(p.stat().st_size for p in (repository / "packs").rglob("*") if p.is_file())
+
+    def test_a_replica_frees_what_was_forgotten_there_and_goes_on_taking_points(self):
+        # A block holds a mebibyte, and stays while anything in it is needed.
+        (self.tree / "big.bin").write_bytes(os.urandom(3_000_000))
+        points = [*self.two_points()]
+        for i in range(2):
+            (self.tree / "big.bin").write_bytes(os.urandom(3_000_000))
+            points.append(self.point())
+        self.make_replica()
+        self.copy()
+        before = self.stored(self.other)
+        self.run_program("-r", self.other, "forget", *points[:2])
+        self.json("-r", self.other, "gc", "--now", "--max-unused", "0")
+        self.assertLess(self.stored(self.other), before - 1_500_000)
+        again = self.copy().one("summary")
+        self.assertEqual((again["copied"], again["there"], again["forgotten"], again["stored"]),
+                         (0, 2, 2, 0))
+        # What it builds on was moved by the collection, and some of it is new.
+        points.append(self.point())
+        (self.tree / "big.bin").write_bytes(os.urandom(3_000_000))
+        points.append(self.point())
+        self.assertEqual(self.copy().one("summary")["copied"], 2)
+        self.json("-r", self.other, "gc", "--now", "--max-unused", "0")
+        env = self.fresh(self.env["PERDURE_PASSWORD"])
+        checked = self.json("check", "--read-data", env=env)
+        self.assertEqual((checked.of_type("problem"), checked.one("summary")["points"]), ([], 4))
+        listed = [p["id"] for p in self.json("list", env=env).of_type("point")]
+        self.assertEqual(listed, points[2:])
+        for point in listed:
+            self.expect_restores(point, point, env)
+
     # ---- the ledger
 
     def test_what_was_verified_is_shown_and_a_rolling_check_goes_on_where_the_last_one_ended(self):
@@ -256,7 +289,13 @@ class Copies(CliTest):
             self.assertEqual(self.comparable(content_of(target)), expected)
         self.assertNotEqual(self.json("check", "--read-data", code=None).one("summary")["outcome"],
                             "failed")
-
+        # What a repaired point stands for goes with it, and so does the room of both.
+        self.run_program("forget", repaired[0]["id"])
+        self.assertEqual([p["id"] for p in self.points()], [repaired[1]["id"]])
+        self.json("gc", "--now", "--max-drop", "100%")
+        self.run_program("forget", "--unsafe-allow-remove-all", repaired[1]["id"])
+        self.json("gc", "--now", "--max-drop", "100%")
+        self.assertEqual(self.stored(self.repo), 0)
 
     def test_lost_content_is_read_again_from_files_that_have_not_changed(self):
         first, second = self.two_points()
