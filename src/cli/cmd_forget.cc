@@ -9,6 +9,7 @@
 #include "base/try.h"
 #include "cli/command.h"
 #include "cli/filter_options.h"
+#include "cli/gc_arguments.h"
 #include "cli/json.h"
 #include "cli/local_zone.h"
 #include "cli/say.h"
@@ -23,13 +24,13 @@ namespace {
 
 struct ForgetArguments {
     std::vector<std::string> selectors;
-    std::string last, hourly, daily, weekly, monthly, yearly;
+    std::string last, hourly, daily, weekly, monthly, yearly, verified;
     std::string within, within_hourly, within_daily, within_weekly, within_monthly, within_yearly;
     std::vector<std::string> tags;
     std::string group_by = "host,paths";
     std::string reason;
     ForgetAllowances allowed;
-    bool dry_run = false, yes = false;
+    bool dry_run = false, yes = false, gc = false;
     PointFilter filter;
 };
 
@@ -53,6 +54,8 @@ constexpr CountOption kCounts[] = {
      &RetentionPolicy::monthly},
     {"--keep-yearly,-y", "keep the newest point of this many years", &ForgetArguments::yearly,
      &RetentionPolicy::yearly},
+    {"--keep-verified", "keep this many of the newest points that a check has verified",
+     &ForgetArguments::verified, &RetentionPolicy::verified},
 };
 struct SpanOption {
     const char* name;
@@ -305,7 +308,7 @@ Result<void> run_forget(Context& context, const ForgetArguments& a) {
         result = PERDURE_TRY(forget_points(repository, fates, going, why, context.stop()));
     }
     print_result(context, plan, result, false);
-    return {};
+    return a.gc ? collect(context, opened, {}) : Result<void>();
 }
 
 }  // namespace
@@ -331,6 +334,7 @@ void add_forget_command(CLI::App& app, Context& context) {
     command->add_option("--reason", a->reason, "why; recorded with every point forgotten");
     command->add_flag("--dry-run,-n", a->dry_run, "only say what would be done");
     command->add_flag("--yes", a->yes, "do not ask");
+    command->add_flag("--gc,--prune", a->gc, "then free the space, as gc does");
     command->add_flag("--unsafe-allow-remove-all", a->allowed.remove_all,
                       "also where no point of a group is left");
     command->add_flag("--unsafe-allow-sudden-change", a->allowed.sudden_change,

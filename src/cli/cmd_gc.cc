@@ -9,6 +9,7 @@
 #include "app/open_store.h"
 #include "base/try.h"
 #include "cli/command.h"
+#include "cli/gc_arguments.h"
 #include "cli/json.h"
 #include "cli/option_values.h"
 #include "cli/text.h"
@@ -17,17 +18,6 @@
 namespace perdure {
 
 namespace {
-
-struct GcArguments {
-    bool dry_run = false;
-    bool now = false;
-    bool force = false;
-    std::string grace;
-    std::string idle = "24h";
-    std::string max_repack;
-    std::string max_unused = "5%";
-    std::string max_drop = "80%";
-};
 
 Result<GcOptions> options_of(const Context& context, const GcArguments& a) {
     GcOptions options;
@@ -172,11 +162,10 @@ void print_result(const GcResult& result) {
             fmt::print("note: {}: {}\n", printable(problem.object), printable(problem.text));
 }
 
-Result<void> run_gc_command(Context& context, const GcArguments& a) {
+}  // namespace
+
+Result<void> collect(const Context& context, const OpenedRepository& opened, const GcArguments& a) {
     const GcOptions options = PERDURE_TRY(options_of(context, a));
-    const bool by_key =
-        !context.options.writer_key.empty() && !has_password(context.options.password);
-    const auto opened = PERDURE_TRY(context.open(by_key ? Need::AnyKey : Need::Owner));
     Repository& repository = *opened.repository;
     const WriterIdentity* writer = opened.writer ? &*opened.writer : nullptr;
     const Maintainer maintainer = PERDURE_TRY(Maintainer::from(repository, writer));
@@ -197,6 +186,14 @@ Result<void> run_gc_command(Context& context, const GcArguments& a) {
     else if (!context.options.quiet && !a.dry_run)
         print_result(result);
     return {};
+}
+
+namespace {
+
+Result<void> run_gc_command(Context& context, const GcArguments& a) {
+    const bool by_key =
+        !context.options.writer_key.empty() && !has_password(context.options.password);
+    return collect(context, PERDURE_TRY(context.open(by_key ? Need::AnyKey : Need::Owner)), a);
 }
 
 }  // namespace

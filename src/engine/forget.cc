@@ -9,19 +9,21 @@
 #include "base/task_group.h"
 #include "base/try.h"
 #include "policy/history.h"
+#include "repo/ledger.h"
 #include "repo/names.h"
 
 namespace perdure {
 
 namespace {
 
-PointFacts facts_of(const Point& point) {
+PointFacts facts_of(const Point& point, const Ledger& ledger) {
     PointFacts facts;
     facts.time = {point.header.finished_ns};
     facts.host = point.header.host;
     facts.paths = point.header.sources;
     facts.tags = point.tags;
     facts.is_protected = point.is_protected;
+    facts.is_verified = ledger.verified_at(point).has_value();
     return facts;
 }
 
@@ -93,10 +95,12 @@ Result<ForgetPlan> plan_forget(const Repository& repository, const std::vector<P
                                const std::vector<Point>& chosen, const ForgetOptions& options,
                                const TimeZone& zone, std::stop_token stop) {
     ForgetPlan plan;
-    plan.doubts = PERDURE_TRY(doubts_of(repository, all, chosen, std::move(stop)));
+    plan.doubts = PERDURE_TRY(doubts_of(repository, all, chosen, stop));
+    Ledger ledger;
+    if (options.policy.verified > 0) ledger = PERDURE_TRY(load_ledger(repository, stop));
     std::vector<PointFacts> facts;
     facts.reserve(chosen.size());
-    for (const Point& point : chosen) facts.push_back(facts_of(point));
+    for (const Point& point : chosen) facts.push_back(facts_of(point, ledger));
     const Time now = repository.clock().now();
     for (const PointGroup& group : group_points(facts, options.group_by)) {
         ForgetGroup planned{group.host, group.paths, group.tags, {}};

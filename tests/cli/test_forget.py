@@ -52,6 +52,27 @@ class Forget(CliTest):
         self.assertEqual(self.ids(), made[3:])
         self.run_program("check")
 
+    def test_the_newest_points_that_a_check_verified_are_kept(self):
+        made = self.days(5)
+        for point in (made[0], made[2]):
+            self.run_program("check", point, "--level", "deep")
+        result = self.json("forget", "--keep-last", "1", "--keep-verified", "1")
+        kept = {d["point"]: d["reasons"] for d in result.of_type("decision") if d["keep"]}
+        self.assertEqual(kept, {made[2]: ["verified snapshot"], made[4]: ["last snapshot"]})
+
+    def test_the_space_of_what_goes_is_freed_where_that_is_asked_for(self):
+        (self.tree / "big").write_bytes(os.urandom(2_500_000))
+        first = self.backup_at(-2 * DAY)
+        (self.tree / "big").unlink()
+        self.backup_at(-DAY)
+        def stored():
+            return sum(p.stat().st_size for p in (self.repo / "packs").rglob("*") if p.is_file())
+        self.json("forget", first, "--gc", "--dry-run")
+        self.assertGreater(stored(), 2_400_000)
+        result = self.json("forget", first, "--gc")
+        self.assertEqual(result.lines()[-1]["freed"]["packs"], 2)
+        self.assertLess(stored(), 1_500_000)
+
     def test_the_table_shows_both_sides(self):
         made = self.days(3)
         out = self.run_program("forget", "--keep-last", "1", "--keep-tag", "x", "--dry-run").out
