@@ -146,13 +146,16 @@ private:
                 PERDURE_TRY(feed_without_index(end.point.session(), stop));
                 continue;
             }
-            const auto index = PERDURE_TRY(state_.repository.load_index(
-                end.point.session(), end.point.header.index, stop, IndexParts::WithoutLiveness));
-            for (const PackTable& table : index->packs) {
+            const auto index = state_.repository.load_index(
+                end.point.session(), end.point.header.index, stop, IndexParts::WithoutLiveness);
+            // A collection has deleted it since: all its packs went before.
+            if (!index && index.error().kind() == ErrorKind::NotFound && !end.selected) continue;
+            if (!index) return index.error();
+            for (const PackTable& table : (*index)->packs) {
                 if (!wanted(table)) continue;
                 PackAccess access;
                 access.table = table;
-                access.sealed_secret = index->sealed_secret;
+                access.sealed_secret = (*index)->sealed_secret;
                 PERDURE_TRY(push(std::move(access), stop));
             }
         }

@@ -138,5 +138,9 @@ Result<void> check_packs(CheckState&);                  // reads what the level 
 void find_whole(CheckState&);  // packs and points that nothing is wrong with; blocks that are lost
 Result<void> find_affected(CheckState&,
                            TreeInspector&);  // points and paths that need damaged blocks
+Result<void> excuse_what_went(CheckState&);  // packs and indexes that were collected meanwhile
+/// Whether what is missing may be so rightly, or was only not listed: then it is to be checked
+/// again.
+Result<bool> has_moved_on(const CheckState&);
 
 }  // namespace perdure

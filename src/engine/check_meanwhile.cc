@@ -1,0 +1,75 @@
+// A check beside others that write, expire and collect: what went while it ran is no problem.
+
+#include <algorithm>
+#include <set>
+
+#include "base/try.h"
+#include "engine/check_state.h"
+
+namespace perdure {
+
+namespace {
+
+/// Whether `object` is gone because nobody needs it any more.
+bool went_rightly(const std::string& object, const ObeyedLists& lists,
+                  const std::set<SessionName>& living) {
+    if (const auto pack = names::parse_pack(object)) return lists.is_dropped(pack->pack);
+    const auto index = names::parse_index(object);
+    return index && !living.contains(*index) && !lists.lists().empty();
+}
+
+}  // namespace
+
+Result<void> excuse_what_went(CheckState& state) {
+    auto& findings = state.result.findings;
+    if (std::all_of(findings.begin(), findings.end(), [](const auto& f) { return f.note; }))
+        return {};
+    const ObeyedLists lists = PERDURE_TRY(ObeyedLists::load_all(state.repository, state.stop));
+    std::set<SessionName> living;
+    const PointList list = PERDURE_TRY(state.repository.list_points(state.stop));
+    for (const Point& point : list.points) living.insert(point.session());
+    std::set<SessionName> expired;
+    for (const Point& point : list.expired) expired.insert(point.session());
+    for (CheckFinding& finding : findings)
+        std::erase_if(finding.points,
+                      [&](SessionName session) { return expired.contains(session); });
+    std::erase_if(findings, [&](const CheckFinding& finding) {
+        const bool is_gone = finding.kind == "missing" || finding.kind == "damaged";
+        return is_gone && !finding.note && finding.points.empty() &&
+               went_rightly(finding.object, lists, living);
+    });
+    return {};
+}
+
+namespace {
+
+/// A listing is not of one moment: it may show an object and not one that was made before it.
+bool is_there_after_all(const CheckState& state, const CheckFinding& finding) {
+    const auto name = ObjectName::parse(finding.object);
+    return finding.kind == "missing" && name &&
+           state.repository.store().stat(*name, state.stop).has_value();
+}
+
+}  // namespace
+
+Result<bool> has_moved_on(const CheckState& state) {
+    for (const CheckFinding& finding : state.result.findings)
+        if (is_there_after_all(state, finding)) return true;
+    const ObeyedLists now = PERDURE_TRY(ObeyedLists::load_all(state.repository, state.stop));
+    const auto verdicts = [](const ObeyedLists& lists) {
+        return std::count_if(lists.lists().begin(), lists.lists().end(),
+                             [](const auto& list) { return list.second.verdict.has_value(); });
+    };
+    if (verdicts(now) != verdicts(state.lists)) return true;
+    std::size_t fates = 0;
+    PERDURE_TRY(state.repository.store().list(
+        "fate/",
+        [&](std::string_view, const ObjectStat&) {
+            ++fates;
+            return true;
+        },
+        state.stop));
+    return fates != state.inventory.fates.size();
+}
+
+}  // namespace perdure
