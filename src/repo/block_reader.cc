@@ -23,7 +23,10 @@ BlockReader::State::State() : secrets(16, &hash_session) {}
 
 BlockReader::BlockReader(const Repository& repository, PackCatalog& catalog,
                          std::size_t cache_bytes)
-    : repository_(repository), catalog_(catalog), cache_bytes_(cache_bytes) {}
+    : repository_(repository),
+      catalog_(catalog),
+      cache_bytes_(cache_bytes),
+      ahead_(repository.store()) {}
 
 Result<std::shared_ptr<const PackKeys>> BlockReader::keys_of(const PackAccess& access) {
     const BirthPack& pack = access.table.pack;
@@ -85,8 +88,9 @@ Result<std::shared_ptr<const Buffer>> BlockReader::read(PackNumber pack_number, 
         return Error(ErrorKind::Corrupt, where() + ": is not in the pack's table");
     const auto keys = PERDURE_TRY(keys_of(*access).context(where()));
     const Buffer bytes =
-        PERDURE_TRY(repository_.store()
-                        .load(name, {entry->offset, kBlockHeaderSize + entry->sealed_length}, stop)
+        PERDURE_TRY(ahead_
+                        .load(name, access->table.size,
+                              {entry->offset, kBlockHeaderSize + entry->sealed_length}, stop)
                         .context(where()));
     const BlockHeader header = PERDURE_TRY(parse_block_header(bytes, false).context(where()));
     Aead aead(header.cipher, keys->seal);

@@ -9,13 +9,14 @@
 #include "base/guarded.h"
 #include "repo/block.h"
 #include "repo/pack_catalog.h"
+#include "repo/read_ahead.h"
 #include "repo/tree.h"
 
 namespace perdure {
 
 class BlockReader {
 public:
-    /// Anonymous memory: `cache_bytes`, and 2-3 MiB a reading thread.
+    /// Anonymous memory: `cache_bytes`, 2-3 MiB a reading thread, and what ReadAhead keeps.
     BlockReader(const Repository&, PackCatalog&, std::size_t cache_bytes);
 
     /// The content of a block. Corrupt or NotFound, naming pack and slot, if it cannot be had.
@@ -48,6 +49,7 @@ private:
     const Repository& repository_;
     PackCatalog& catalog_;
     const std::size_t cache_bytes_;
+    ReadAhead ahead_;
     Guarded<State> state_;
 };
 
