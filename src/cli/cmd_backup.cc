@@ -17,6 +17,7 @@
 #include "cli/option_values.h"
 #include "cli/progress.h"
 #include "cli/text.h"
+#include "cli/traffic.h"
 #include "engine/backup.h"
 #include "engine/dry_run.h"
 
@@ -36,7 +37,7 @@ struct BackupArguments {
     std::vector<std::string> command;  // --stdin-from-command -- WORDS
     bool from_command = false;
     std::string stream_name = "stdin";
-    bool force = false, dry_run = false;
+    bool force = false, dry_run = false, estimate = false;
     unsigned workers = 0;
 };
 
@@ -94,20 +95,48 @@ Result<std::vector<BackupRoot>> open_stream(const BackupArguments& arguments,
     return roots;
 }
 
-void print_summary(Context& context, const BackupResult& result, bool dry_run) {
+/// What the run would ask of a store in a cloud at most, and cost.
+nlohmann::json estimate_json(const Statistics& s, const Store& store, const Prices& prices) {
+    const StoreTraffic traffic = estimate_backup(s.bytes_read, store.properties().pack_size);
+    return {{"requests", traffic.requests()},
+            {"bytes", traffic.sent},
+            {"cost", cost_of(traffic, prices)},
+            {"month", monthly_cost_of(traffic.sent, prices)},
+            {"currency", prices.currency}};
+}
+
+void print_estimate(const Statistics& s, const Store& store, const Prices& prices) {
+    const StoreTraffic traffic = estimate_backup(s.bytes_read, store.properties().pack_size);
+    fmt::print(
+        "store:   at most {} requests and {}: {:.4f} {} once, {:.4f} {} a month; what is stored "
+        "already costs nothing again\n",
+        traffic.requests(), human_bytes(traffic.sent), cost_of(traffic, prices), prices.currency,
+        monthly_cost_of(traffic.sent, prices), prices.currency);
+}
+
+void print_summary(Context& context, const OpenedRepository& opened,
+                   const std::optional<Prices>& prices, const BackupResult& result,
+                   const BackupArguments& arguments) {
+    const bool dry_run = arguments.dry_run;
     const Statistics& s = result.statistics;
+    const auto destroyable = is_destroyable(*opened.repository);
     const std::string id = result.point ? short_text(result.point->session()) : "";
     if (context.options.json) {
         nlohmann::json fields = to_json(s);
-        fields.update({{"point", id.empty() ? nlohmann::json() : nlohmann::json(id)},
-                       {"outcome", to_string(result.outcome)},
-                       {"dry_run", dry_run},
-                       {"issues", result.issues.size()},
-                       {"statistics", to_json(s)},
-                       {"read", s.bytes_read},
-                       {"new", s.bytes_new},
-                       {"stored", s.bytes_stored},
-                       {"seconds", result.seconds}});
+        fields.update(
+            {{"point", id.empty() ? nlohmann::json() : nlohmann::json(id)},
+             {"outcome", to_string(result.outcome)},
+             {"dry_run", dry_run},
+             {"issues", result.issues.size()},
+             {"statistics", to_json(s)},
+             {"read", s.bytes_read},
+             {"new", s.bytes_new},
+             {"stored", s.bytes_stored},
+             {"traffic", traffic_json(*opened.store, prices)},
+             {"estimate", arguments.estimate && prices ? estimate_json(s, *opened.store, *prices)
+                                                       : nlohmann::json()},
+             {"destroyable", destroyable ? nlohmann::json(*destroyable) : nlohmann::json()},
+             {"seconds", result.seconds}});
         print_json("summary", std::move(fields));
         return;
     }
@@ -117,10 +146,13 @@ void print_summary(Context& context, const BackupResult& result, bool dry_run) {
     if (dry_run) {
         fmt::print("bytes:   {} in all, {} would be read\n", human_bytes(s.bytes),
                    human_bytes(s.bytes_read));
+        if (arguments.estimate && prices) print_estimate(s, *opened.store, *prices);
         return;
     }
     fmt::print("bytes:   {} in all, {} read, {} new, {} stored\n", human_bytes(s.bytes),
                human_bytes(s.bytes_read), human_bytes(s.bytes_new), human_bytes(s.bytes_stored));
+    print_traffic(*opened.store, prices);
+    if (destroyable.value_or(false)) fmt::print("warning: {}\n", kDestroyable);
     if (!id.empty())
         fmt::print("point {}: {}{} in {}\n", id, to_string(result.outcome),
                    result.issues.empty()
@@ -144,6 +176,7 @@ Result<void> run_backup_command(Context& context, BackupArguments& arguments) {
     if (arguments.from_command != !arguments.command.empty())
         return Error(ErrorKind::InvalidInput, "--stdin-from-command needs a command")
             .with_hint("write it last: --stdin-from-command -- pg_dump mydb");
+    arguments.dry_run = arguments.dry_run || arguments.estimate;
     const bool stream = arguments.standard_input || arguments.from_command;
     for (const std::string& list : arguments.files_from) {
         const auto lines = PERDURE_TRY(read_lines(list));
@@ -173,6 +206,10 @@ Result<void> run_backup_command(Context& context, BackupArguments& arguments) {
     for (const std::string& path : arguments.paths) options.command.push_back(path);
 
     const auto opened = PERDURE_TRY(context.open(arguments.dry_run ? Need::AnyKey : Need::Writer));
+    std::optional<Prices> prices = PERDURE_TRY(prices_of(context, *opened.store));
+    if (arguments.estimate && !prices)
+        return Error(ErrorKind::InvalidInput, "--estimate: this repository's store is not paid for")
+            .with_hint("use --dry-run");
     exclude_directory(arguments.files, local_directory(context.options.repository));
     exclude_directory(arguments.files, opened.cache.directory());
     auto roots = PERDURE_TRY(stream ? open_stream(arguments, context.stop())
@@ -182,7 +219,7 @@ Result<void> run_backup_command(Context& context, BackupArguments& arguments) {
         run(opened, arguments.dry_run, std::move(roots), options, reporter, context.stop());
     reporter.finish();
     const BackupResult& done = PERDURE_TRY(std::move(result));
-    print_summary(context, done, arguments.dry_run);
+    print_summary(context, opened, prices, done, arguments);
     context.exit_code = exit_code(done.outcome);
     if (done.interrupted) {
         print_note(context,
@@ -227,6 +264,8 @@ void add_backup_command(CLI::App& app, Context& context) {
     command->add_option("--host,-H", a->host, "host name of the point")->envname("PERDURE_HOST");
     command->add_flag("--force,-f", a->force, "read every file again");
     command->add_flag("--dry-run,-n", a->dry_run, "only say what would be done");
+    command->add_flag("--estimate", a->estimate,
+                      "only say what it would ask of the store at most, and cost");
     command->add_option("--compression", a->compression, "auto, off, fast, default, max or 1-12")
         ->envname("PERDURE_COMPRESSION")
         ->capture_default_str();
