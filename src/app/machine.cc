@@ -114,10 +114,13 @@ Result<void> write_writer_key(const std::string& path, const WriterIdentity& ide
     return publish_key(path, identity, RENAME_NOREPLACE);
 }
 
+std::string config_directory() {
+    const std::string set = environment("PERDURE_CONFIG_DIR");
+    return set.empty() ? home_below("XDG_CONFIG_HOME", ".config") + "/perdure" : set;
+}
+
 std::string identity_path(const RepositoryId& repository) {
-    const std::string directory = environment("PERDURE_CONFIG_DIR");
-    return (directory.empty() ? home_below("XDG_CONFIG_HOME", ".config") + "/perdure" : directory) +
-           "/writers/" + repository.hex() + ".key";
+    return config_directory() + "/writers/" + repository.hex() + ".key";
 }
 
 Result<std::optional<WriterIdentity>> find_identity(const RepositoryId& repository) {

@@ -14,6 +14,7 @@
 #include "cli/option_values.h"
 #include "cli/progress.h"
 #include "cli/text.h"
+#include "cli/traffic.h"
 #include "engine/check.h"
 
 namespace perdure {
@@ -87,7 +88,8 @@ void print_finding(const CheckFinding& f) {
                    range.before ? "up to " + printable(*range.before) : "on");
 }
 
-void print_summary(const Context& context, const CheckArguments& a, const CheckResult& r) {
+void print_summary(const Context& context, const CheckArguments& a, const CheckResult& r,
+                   const Store& store, const std::optional<Prices>& prices) {
     std::size_t problems = 0;
     std::set<SessionName> hurt;
     for (const CheckFinding& f : r.findings) {
@@ -112,6 +114,7 @@ void print_summary(const Context& context, const CheckArguments& a, const CheckR
                                {"bytes_decoded", r.bytes_decoded},
                                {"unreferenced_packs", r.unreferenced_packs},
                                {"unreferenced_bytes", r.unreferenced_bytes},
+                               {"traffic", traffic_json(store, prices)},
                                {"seconds", r.seconds}});
         return;
     }
@@ -132,6 +135,7 @@ void print_summary(const Context& context, const CheckArguments& a, const CheckR
                    r.unreferenced_packs, human_bytes(r.unreferenced_bytes));
     if (!r.with_owner_keys)
         fmt::print("without the password only checksums and what writers share were checked\n");
+    print_traffic(store, prices);
     if (problems == 0)
         fmt::print("no problems found in {}\n", human_duration(r.seconds));
     else
@@ -166,6 +170,7 @@ Result<void> run_check_command(Context& context, const CheckArguments& a) {
     const bool as_owner =
         context.options.writer_key.empty() || has_password(context.options.password);
     const auto opened = PERDURE_TRY(context.open(as_owner ? Need::Owner : Need::AnyKey));
+    const auto prices = PERDURE_TRY(prices_of(context, *opened.store));
     options.points = PERDURE_TRY(select_points(context, *opened.repository, a));
     ProgressReporter reporter(context, "check");
     const auto result = run_check(*opened.repository, options, reporter, context.stop());
@@ -177,7 +182,7 @@ Result<void> run_check_command(Context& context, const CheckArguments& a) {
         else
             print_finding(finding);
     }
-    print_summary(context, a, done);
+    print_summary(context, a, done, *opened.store, prices);
     context.exit_code = exit_code(done.outcome);
     return {};
 }

@@ -33,7 +33,7 @@ std::stop_token Context::stop() const { return interrupt_token(); }
 
 Result<OpenedRepository> Context::open(Need need) const {
     OpenedRepository opened;
-    opened.store = PERDURE_TRY(open_store(options.repository));
+    opened.store = PERDURE_TRY(open_store(options.repository, options.store));
     if (!options.writer_key.empty() && need == Need::Owner && !has_password(options.password))
         return Error(ErrorKind::Denied,
                      "this takes the repository's password: a writer's key adds points and reads "

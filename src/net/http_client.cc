@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "net/rate_limiter.h"
+#include "base/rate_limiter.h"
 
 namespace perdure {
 
@@ -41,6 +41,9 @@ Error error_of(CURLcode code, const std::string& where, const char* detail) {
         case CURLE_COULDNT_RESOLVE_PROXY:
             return Error(ErrorKind::Unavailable, std::move(what))
                 .with_hint("check the host's name, this machine's DNS and its network");
+        case CURLE_PROXY:
+            return Error(ErrorKind::Unavailable, std::move(what))
+                .with_hint("check http_proxy and https_proxy, or name the host in no_proxy");
         case CURLE_COULDNT_CONNECT:
             return Error(ErrorKind::Unavailable, std::move(what))
                 .with_hint(

@@ -4,7 +4,7 @@
 
 #include <chrono>
 
-#include "net/rate_limiter.h"
+#include "base/rate_limiter.h"
 #include "support/loopback_server.h"
 
 namespace perdure {

@@ -28,7 +28,10 @@ BlockReader::State::State() : secrets(16, &hash_session) {}
 
 BlockReader::BlockReader(const Repository& repository, PackCatalog& catalog,
                          std::size_t cache_bytes)
-    : repository_(repository), catalog_(catalog), cache_bytes_(cache_bytes) {}
+    : repository_(repository),
+      catalog_(catalog),
+      cache_bytes_(cache_bytes),
+      ahead_(repository.store()) {}
 
 Result<std::shared_ptr<const PackKeys>> BlockReader::keys_of(const PackAccess& access) {
     const BirthPack& pack = access.table.pack;
@@ -93,13 +96,14 @@ Result<std::shared_ptr<const Buffer>> BlockReader::read_at_birth(PackNumber pack
                                                                  std::uint32_t slot,
                                                                  std::stop_token stop) {
     const auto access = PERDURE_TRY(catalog_.find(pack_number, stop));
-    const ObjectName name = access->table.name();
-    const auto where = [&] { return name.text() + ", block " + std::to_string(slot); };
+    const auto where = [&] {
+        return access->table.name().text() + ", block " + std::to_string(slot);
+    };
     const SlotEntry* entry = entry_of(access->table, slot);
     if (entry == nullptr)
         return Error(ErrorKind::Corrupt, where() + ": is not in the pack's table");
     const auto keys = PERDURE_TRY(keys_of(*access).context(where()));
-    return load(name, *entry, *keys, stop).context(where());
+    return load(access->table, *entry, *keys, stop).context(where());
 }
 
 Result<std::shared_ptr<const Buffer>> BlockReader::read_moved(PackNumber pack_number,
@@ -114,18 +118,18 @@ Result<std::shared_ptr<const Buffer>> BlockReader::read_moved(PackNumber pack_nu
         born.sealed_secret = place.sealed_secret;
         const auto keys = keys_of(born);
         if (!keys) continue;
-        auto block = load(place.table.name(), entry, **keys, stop);
+        auto block = load(place.table, entry, **keys, stop);
         if (block) return block;
     }
     return at_birth;
 }
 
-Result<std::shared_ptr<const Buffer>> BlockReader::load(const ObjectName& name,
+Result<std::shared_ptr<const Buffer>> BlockReader::load(const PackTable& pack,
                                                         const SlotEntry& entry,
                                                         const PackKeys& keys,
                                                         std::stop_token stop) {
-    const Buffer bytes = PERDURE_TRY(repository_.store().load(
-        name, {entry.offset, kBlockHeaderSize + entry.sealed_length}, stop));
+    const Buffer bytes = PERDURE_TRY(ahead_.load(
+        pack.name(), pack.size, {entry.offset, kBlockHeaderSize + entry.sealed_length}, stop));
     const BlockHeader header = PERDURE_TRY(parse_block_header(bytes, false));
     Aead aead(header.cipher, keys.seal);
     thread_local std::unique_ptr<BlockOpener> opener;

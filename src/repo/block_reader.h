@@ -9,13 +9,14 @@
 #include "base/guarded.h"
 #include "repo/block.h"
 #include "repo/pack_catalog.h"
+#include "repo/read_ahead.h"
 #include "repo/tree.h"
 
 namespace perdure {
 
 class BlockReader {
 public:
-    /// Anonymous memory: `cache_bytes`, and 2-3 MiB a reading thread.
+    /// Anonymous memory: `cache_bytes`, 2-3 MiB a reading thread, and what ReadAhead keeps.
     BlockReader(const Repository&, PackCatalog&, std::size_t cache_bytes);
 
     /// The content of a block. Corrupt or NotFound, naming pack and slot, if it cannot be had.
@@ -48,13 +49,14 @@ private:
     /// The same block where a repack has put it; the error of its birth place, if there is none.
     Result<std::shared_ptr<const Buffer>> read_moved(PackNumber, std::uint32_t slot, Error at_birth,
                                                      std::stop_token);
-    Result<std::shared_ptr<const Buffer>> load(const ObjectName&, const SlotEntry&, const PackKeys&,
+    Result<std::shared_ptr<const Buffer>> load(const PackTable&, const SlotEntry&, const PackKeys&,
                                                std::stop_token);
     void remember(Key, std::shared_ptr<const Buffer>);
 
     const Repository& repository_;
     PackCatalog& catalog_;
     const std::size_t cache_bytes_;
+    ReadAhead ahead_;
     Guarded<State> state_;
 };
 

@@ -191,6 +191,7 @@ Result<std::vector<PackAccess>> PackCatalog::find_moved(PackNumber pack, std::ui
             access.table.pack = place.table->pack;  // what names it; not all of its slots
             access.table.kind = place.table->kind;
             access.table.retention_class = place.table->retention_class;
+            access.table.size = place.table->size;
             access.table.slots = {*place.entry};
             found.push_back(std::move(access));
         }
