@@ -20,6 +20,9 @@ namespace {
 
 constexpr std::uint32_t kMachineConnectMs = 2'000;  // the metadata service is one hop away
 constexpr std::uint32_t kMachineAttemptMs = 10'000;
+// What a pack has to get through with at the least: eight at once over a quarter of a Mbit/s. A
+// connection that is dead is noticed by its silence.
+constexpr std::uint32_t kSlowest = 4U << 10;
 
 /// Names that begin, end or decide a number: created once, and never again.
 const std::vector<std::string>& deciding_prefixes() {
@@ -75,6 +78,14 @@ std::shared_ptr<RateLimiter> limiter(std::uint64_t kib, S3Access& access) {
     return made;
 }
 
+/// Bytes a second that each connection has when all of them share what the limits allow.
+std::uint32_t slowest(const StoreOptions& options, std::uint32_t connections) {
+    std::uint64_t each = kSlowest;
+    for (const std::uint64_t kib : {options.upload_kib, options.download_kib})
+        if (kib > 0) each = std::min(each, (kib << 10) / (2 * connections));
+    return static_cast<std::uint32_t>(std::max<std::uint64_t>(each, 1));
+}
+
 }  // namespace
 
 Result<S3Access> open_s3_access(const std::string& location, const StoreOptions& options) {
@@ -87,15 +98,19 @@ Result<S3Access> open_s3_access(const std::string& location, const StoreOptions&
     S3Access access;
     access.storage = settings.storage;
     access.attempts = settings.attempts;
+    access.call_s = settings.call_s;
     access.region = PERDURE_TRY(region_of(settings, environment, profiles));
     HttpOptions http;
     http.ca_file = ca_file(options, environment, profiles, settings.profile);
     http.user_agent = user_agent();
+    http.connect_ms = settings.connect_s * 1000;
+    http.idle_ms = settings.idle_s * 1000;
     const auto network = std::make_shared<Network>(http, for_machine(http));
     access.parts.push_back(network);
     auto credentials = std::make_shared<AwsCredentialChain>(
         environment, settings.profile, settings.role, AwsClients{network->sts, network->machine},
         system_clock());
+    http.slowest = slowest(options, settings.storage.connections);
     http.upload = limiter(options.upload_kib, access).get();
     http.download = limiter(options.download_kib, access).get();
     access.bucket = std::make_unique<S3Bucket>(std::move(where), access.region,
@@ -118,8 +133,10 @@ Result<std::unique_ptr<Store>> open_s3_store(const std::string& location,
     for (auto& part : access.parts) stack->keep(std::move(part));
     RetryOptions retries;
     retries.attempts = access.attempts;
-    stack->add<RetryStore>(retries, system_random());
-    stack->add<FirstVersionStore>(deciding_prefixes());
+    retries.call_ms = access.call_s * std::uint64_t{1000};
+    stack->add<RetryStore>(retries, system_random(), system_clock());
+    stack->add<FirstVersionStore>(deciding_prefixes(),
+                                  std::vector<std::string>{"epochs/", "writers/"});
     return std::unique_ptr<Store>(std::move(stack));
 }
 

@@ -16,7 +16,8 @@ struct S3Access {
     std::vector<std::shared_ptr<void>> parts;  // what the bucket refers to; outlives it
     std::unique_ptr<S3Bucket> bucket;
     S3Storage storage;
-    std::uint32_t attempts = 0;  // of a request that may work later
+    std::uint32_t attempts = 0;  // of a call that may work later
+    std::uint32_t call_s = 0;    // in which they begin
     std::string region;          // as configured; "" if nothing says one
 };
 

@@ -11,6 +11,7 @@ namespace perdure {
 namespace {
 
 constexpr std::uint32_t kMostConnections = 256;
+constexpr std::uint32_t kMostSeconds = 86'400;
 constexpr std::array<std::string_view, 6> kReadableAtOnce = {"STANDARD",   "STANDARD_IA",
                                                              "ONEZONE_IA", "INTELLIGENT_TIERING",
                                                              "GLACIER_IR", "EXPRESS_ONEZONE"};
@@ -66,12 +67,12 @@ Result<void> set_lookup(S3Settings& to, const std::string& name, const std::stri
     return {};
 }
 
-Result<std::uint32_t> count_of(const std::string& name, const std::string& value) {
+Result<std::uint32_t> count_of(const std::string& name, const std::string& value,
+                               std::uint32_t most = kMostConnections) {
     std::uint32_t count = 0;
     const auto [end, failed] = std::from_chars(value.data(), value.data() + value.size(), count);
-    if (failed != std::errc() || end != value.data() + value.size() || count == 0 ||
-        count > kMostConnections)
-        return wrong(name, value, "write a number from 1 to 256");
+    if (failed != std::errc() || end != value.data() + value.size() || count == 0 || count > most)
+        return wrong(name, value, "write a number from 1 to " + std::to_string(most));
     return count;
 }
 
@@ -82,6 +83,12 @@ Result<void> set_connections(S3Settings& to, const std::string& name, const std:
 
 Result<void> set_attempts(S3Settings& to, const std::string& name, const std::string& value) {
     to.attempts = PERDURE_TRY(count_of(name, value));
+    return {};
+}
+
+template <std::uint32_t S3Settings::*kMember>
+Result<void> set_seconds(S3Settings& to, const std::string& name, const std::string& value) {
+    to.*kMember = PERDURE_TRY(count_of(name, value, kMostSeconds));
     return {};
 }
 
@@ -114,6 +121,9 @@ constexpr Setting kSettings[] = {
     {"s3.bucket-lookup", &set_lookup},
     {"s3.connections", &set_connections},
     {"s3.attempts", &set_attempts},
+    {"s3.connect-timeout", &set_seconds<&S3Settings::connect_s>},
+    {"s3.idle-timeout", &set_seconds<&S3Settings::idle_s>},
+    {"s3.timeout", &set_seconds<&S3Settings::call_s>},
     {"s3.storage-class", &set_data_class},
     {"s3.other-storage-class", &set_other_class},
     {"s3.encryption", &set_encryption},

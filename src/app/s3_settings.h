@@ -2,6 +2,8 @@
 //   s3.region, s3.profile                  in place of AWS_REGION and AWS_PROFILE
 //   s3.bucket-lookup                       auto, dns (the bucket in the host's name) or path
 //   s3.connections, s3.attempts            parallel requests, and how often one is tried
+//   s3.connect-timeout, s3.idle-timeout    seconds to connect, and without a byte either way
+//   s3.timeout                             seconds of a call, in which its attempts begin
 //   s3.storage-class                       of data packs: any class
 //   s3.other-storage-class                 of all else: classes that are readable at once
 //   s3.encryption, s3.kms-key              AES256, aws:kms or aws:kms:dsse, and its key
@@ -25,6 +27,7 @@ struct S3Settings {
     BucketIn bucket_in = BucketIn::Auto;
     S3Storage storage;
     std::uint32_t attempts = 8;
+    std::uint32_t connect_s = 10, idle_s = 30, call_s = 1800;
     std::optional<AwsRole> role;
 };
 

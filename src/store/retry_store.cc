@@ -16,8 +16,8 @@ bool may_work_later(ErrorKind kind) {
 
 }  // namespace
 
-RetryStore::RetryStore(Store& inner, RetryOptions options, Random& random, Wait wait)
-    : inner_(inner), options_(options), random_(random), wait_(std::move(wait)) {
+RetryStore::RetryStore(Store& inner, RetryOptions options, Random& random, Clock& clock, Wait wait)
+    : inner_(inner), options_(options), random_(random), clock_(clock), wait_(std::move(wait)) {
     state_.with([&](State& s) { s.allowance = options_.reserve; });
 }
 
@@ -30,23 +30,27 @@ RetryStore::Wait RetryStore::wait_really() {
     };
 }
 
-bool RetryStore::again(const Error& error, unsigned attempt, const std::stop_token& stop) {
+bool RetryStore::again(const Error& error, unsigned attempt, std::uint64_t begun_ns,
+                       const std::stop_token& stop) {
     if (!may_work_later(error.kind()) || attempt >= options_.attempts || stop.stop_requested())
         return false;
     std::uint64_t bound = options_.first_wait_ms << std::min(attempt - 1, 20U);
     bound = std::min(bound, options_.longest_wait_ms);
-    std::uint64_t drawn = 0;
+    const std::uint64_t passed_ms = (clock_.monotonic_nanoseconds() - begun_ns) / 1'000'000;
+    std::uint64_t wait = 0;
     const bool allowed = state_.with([&](State& s) {
         if (s.allowance < 1) return false;
-        s.allowance -= 1;
-        ++s.retries;
         Buffer bytes(8);
         random_.fill(bytes);
-        drawn = load_le<std::uint64_t>(bytes.data()) % (bound + 1);
+        const std::uint64_t drawn = load_le<std::uint64_t>(bytes.data()) % (bound + 1);
+        wait = std::max(drawn, error.retry_after_ms());
+        if (passed_ms + wait > options_.call_ms) return false;
+        s.allowance -= 1;
+        ++s.retries;
         return true;
     });
     if (!allowed) return false;
-    wait_(std::max<std::uint64_t>(drawn, error.retry_after_ms()), stop);
+    wait_(wait, stop);
     return !stop.stop_requested();
 }
 
@@ -54,9 +58,10 @@ template <class Call>
 auto RetryStore::repeated(Call&& call, const std::stop_token& stop) -> decltype(call()) {
     state_.with(
         [&](State& s) { s.allowance = std::min(s.allowance + options_.share, options_.reserve); });
+    const std::uint64_t begun_ns = clock_.monotonic_nanoseconds();
     for (unsigned attempt = 1;; ++attempt) {
         auto done = call();
-        if (done || !again(done.error(), attempt, stop)) return done;
+        if (done || !again(done.error(), attempt, begun_ns, stop)) return done;
     }
 }
 

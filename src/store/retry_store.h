@@ -4,7 +4,8 @@
 // Unavailable and Timeout are tried again, after waits drawn between nothing and a bound that
 // doubles (full jitter: Brooker, "Exponential Backoff And Jitter"), or after what the store asks
 // for. Each request earns a share of a retry and each retry spends one: when most requests fail,
-// callers fail too, instead of multiplying the load of a store that has too much of it.
+// callers fail too, instead of multiplying the load of a store that has too much of it. A call has
+// a limit of time too: no attempt begins after it.
 //
 // create() keeps G5: an attempt whose answer was lost may have made the object, and then a later
 // one answers AlreadyExists. Whoever must know compares bytes; the protocol does.
@@ -23,8 +24,9 @@ struct RetryOptions {
     unsigned attempts = 8;              // of one call
     std::uint64_t first_wait_ms = 100;  // bound of the first wait
     std::uint64_t longest_wait_ms = 20'000;
-    double share = 0.25;  // of a retry that each call earns
-    double reserve = 20;  // retries that are there at the start, and kept at most
+    std::uint64_t call_ms = 1'800'000;  // from the call to the beginning of its last attempt
+    double share = 0.25;                // of a retry that each call earns
+    double reserve = 20;                // retries that are there at the start, and kept at most
 };
 
 class RetryStore final : public Store, private ObjectVersions {
@@ -32,8 +34,9 @@ public:
     /// Waits that long, or until asked to stop.
     using Wait = std::function<void(std::uint64_t milliseconds, const std::stop_token&)>;
 
-    /// `inner` and `random` must outlive this.
-    RetryStore(Store& inner, RetryOptions options, Random& random, Wait wait = wait_really());
+    /// `inner`, `random` and `clock` must outlive this.
+    RetryStore(Store& inner, RetryOptions options, Random& random, Clock& clock,
+               Wait wait = wait_really());
 
     StoreProperties properties() const override { return inner_.properties(); }
     Result<void> create(const ObjectName& name, ByteView bytes, std::stop_token stop) override;
@@ -62,14 +65,16 @@ private:
         std::uint64_t retries = 0;
     };
     static Wait wait_really();
-    /// Whether to try again; has waited then.
-    bool again(const Error& error, unsigned attempt, const std::stop_token& stop);
+    /// Whether to try again what was first tried at `begun_ns`; has waited then.
+    bool again(const Error& error, unsigned attempt, std::uint64_t begun_ns,
+               const std::stop_token& stop);
     template <class Call>
     auto repeated(Call&& call, const std::stop_token& stop) -> decltype(call());
 
     Store& inner_;
     const RetryOptions options_;
     Random& random_;
+    Clock& clock_;
     const Wait wait_;
     Guarded<State> state_;
 };

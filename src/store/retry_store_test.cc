@@ -8,6 +8,14 @@
 namespace perdure {
 namespace {
 
+/// Says what time it is.
+class StillClock final : public Clock {
+public:
+    Time now() override { return {}; }
+    std::uint64_t monotonic_nanoseconds() override { return milliseconds * 1'000'000; }
+    std::uint64_t milliseconds = 0;
+};
+
 class RetryStoreTest : public ::testing::Test {
 protected:
     void fail(StoreVerb verb, std::uint64_t times, ErrorKind error = ErrorKind::Unavailable,
@@ -23,7 +31,8 @@ protected:
     FaultStore faulty{memory};
     SeededRandom random{1};
     std::vector<std::uint64_t> waits;
-    RetryStore store{faulty, {}, random, [this](std::uint64_t ms, const std::stop_token&) {
+    StillClock clock;
+    RetryStore store{faulty, {}, random, clock, [this](std::uint64_t ms, const std::stop_token&) {
                          waits.push_back(ms);
                      }};
     const ObjectName name = *ObjectName::parse("a");
@@ -73,6 +82,22 @@ TEST_F(RetryStoreTest, AStoreThatFailsAllTheTimeIsNotAskedMuchMoreThanCallersAsk
     EXPECT_LE(faulty.calls(), 1000U + 20 + 250 + 1);
 }
 
+TEST_F(RetryStoreTest, NoAttemptBeginsAfterTheCallsLimitOfTime) {
+    fail(StoreVerb::Load, FaultRule::kForever, ErrorKind::Timeout);
+    RetryOptions options;
+    options.attempts = 100;
+    options.longest_wait_ms = 1000;
+    options.call_ms = 20'000;
+    options.reserve = 1000;
+    RetryStore slow(faulty, options, random, clock, [&](std::uint64_t ms, const std::stop_token&) {
+        clock.milliseconds += ms + 3000;  // and the attempt
+        EXPECT_LE(clock.milliseconds, 20'000U + 3000);
+    });
+    EXPECT_EQ(slow.load(name, ByteRange::all(), {}).error().kind(), ErrorKind::Timeout);
+    EXPECT_GE(slow.retries(), 4U);
+    EXPECT_LE(slow.retries(), 7U);
+}
+
 TEST_F(RetryStoreTest, AListingGoesOnBehindTheLastName) {
     for (char c = 'a'; c <= 'f'; ++c)
         ASSERT_TRUE(memory.create(*ObjectName::parse(std::string(1, c)), as_bytes("x"), {}));
@@ -102,7 +127,7 @@ TEST_F(RetryStoreTest, AListingGoesOnBehindTheLastName) {
         Store& inner_;
         int breaks_ = 2;
     } breaking(memory);
-    RetryStore patient(breaking, {}, random, [](std::uint64_t, const std::stop_token&) {});
+    RetryStore patient(breaking, {}, random, clock, [](std::uint64_t, const std::stop_token&) {});
     std::string names;
     ASSERT_TRUE(patient.list("",
                              [&](std::string_view n, const ObjectStat&) {
@@ -116,7 +141,7 @@ TEST_F(RetryStoreTest, AListingGoesOnBehindTheLastName) {
 TEST_F(RetryStoreTest, StopsWhenAsked) {
     std::stop_source source;
     fail(StoreVerb::Load, FaultRule::kForever);
-    RetryStore stopped(faulty, {}, random,
+    RetryStore stopped(faulty, {}, random, clock,
                        [&](std::uint64_t, const std::stop_token&) { source.request_stop(); });
     EXPECT_FALSE(stopped.load(name, ByteRange::all(), source.get_token()));
     EXPECT_EQ(stopped.retries(), 1U);

@@ -64,7 +64,7 @@ public:
     }
     std::unique_ptr<Store> open_again() override {
         auto stack = std::make_unique<StoreStack>(S3UnderTest::open_again());
-        stack->add<RetryStore>(RetryOptions{}, system_random());
+        stack->add<RetryStore>(RetryOptions{}, system_random(), system_clock());
         stack->add<FirstVersionStore>(std::vector<std::string>{"points/"});
         return stack;
     }
