@@ -14,6 +14,8 @@ struct Meaning {
     std::string_view hint;
 };
 
+constexpr std::string_view kRegion = "check AWS_REGION, or -o s3.region: it is not the bucket's";
+
 // Codes whose status does not say enough.
 constexpr Meaning kMeanings[] = {
     {"NoSuchBucket", ErrorKind::InvalidInput,
@@ -23,15 +25,16 @@ constexpr Meaning kMeanings[] = {
      "bucket names are taken all over the world: choose another"},
     {"BucketAlreadyOwnedByYou", ErrorKind::AlreadyExists, "leave out --create-bucket"},
     {"InvalidBucketState", ErrorKind::Unsupported, ""},
-    {"PermanentRedirect", ErrorKind::InvalidInput, "check AWS_REGION"},
+    {"PermanentRedirect", ErrorKind::InvalidInput, kRegion},
     {"TemporaryRedirect", ErrorKind::Unavailable, ""},
-    {"AuthorizationHeaderMalformed", ErrorKind::InvalidInput, "check AWS_REGION"},
-    {"IllegalLocationConstraintException", ErrorKind::InvalidInput, "check AWS_REGION"},
+    {"AuthorizationHeaderMalformed", ErrorKind::InvalidInput, kRegion},
+    {"IllegalLocationConstraintException", ErrorKind::InvalidInput, kRegion},
     {"QuotaExceeded", ErrorKind::NoSpace, ""},
     {"SlowDown", ErrorKind::Unavailable, ""},
     {"RequestTimeout", ErrorKind::Unavailable, ""},
     {"OperationAborted", ErrorKind::Unavailable, ""},
-    {"RequestTimeTooSkewed", ErrorKind::Unavailable, "set this machine's clock"},
+    {"RequestTimeTooSkewed", ErrorKind::Unavailable,
+     "set this machine's clock: the server's differs by more than a quarter of an hour"},
     {"ExpiredToken", ErrorKind::Denied,
      "the credentials have expired: get new ones, or use a profile that renews them"},
     {"TokenRefreshRequired", ErrorKind::Denied, "the credentials have expired: get new ones"},
@@ -56,8 +59,15 @@ const Meaning* meaning_of(std::string_view code) {
     return nullptr;
 }
 
-ErrorKind kind_of(int status, const S3Fault& fault) {
+/// A body that is no S3 error: something else answers there.
+bool is_foreign(const HttpResponse& response, const S3Fault& fault) {
+    return fault.code.empty() && !response.body.empty();
+}
+
+ErrorKind kind_of(int status, const S3Fault& fault, bool foreign) {
     if (const Meaning* meaning = meaning_of(fault.code)) return meaning->kind;
+    // Nothing is missing where nobody looked.
+    if (foreign && status == 404) return ErrorKind::InvalidInput;
     switch (status) {
         case 301:
         case 307: return ErrorKind::InvalidInput;
@@ -86,10 +96,16 @@ std::uint64_t retry_after_ms(const HttpResponse& response) {
     return std::min<std::uint64_t>(seconds, 3600) * 1000;
 }
 
-std::string hint_for(const S3Fault& fault, int status, std::string_view action) {
+constexpr const char* kNoS3 =
+    "the answer is not S3's: check the endpoint (http or https, host and port), and proxies on the "
+    "way";
+
+std::string hint_for(const S3Fault& fault, int status, std::string_view action, bool foreign) {
     const bool redirected = status == 301 || status == 307 || status == 400;
     if (redirected && !fault.region.empty()) return "the bucket is in " + fault.region;
     if (const Meaning* meaning = meaning_of(fault.code)) return std::string(meaning->hint);
+    if (foreign) return kNoS3;
+    if (status == 301 || status == 307) return std::string(kRegion);
     if (status != 403) return "";
     std::string hint = "allow " + std::string(action) + " to this credential";
     if (action == "s3:GetObject")
@@ -119,10 +135,11 @@ Error s3_error(const HttpResponse& response, std::string_view action, const std:
     if (!fault.message.empty()) text += ": " + fault.message;
     if (const auto id = response.header("x-amz-request-id"))
         text += " (request " + std::string(*id) + ")";
-    Error error(kind_of(response.status, fault), std::move(text));
+    const bool foreign = is_foreign(response, fault);
+    Error error(kind_of(response.status, fault, foreign), std::move(text));
     if (const std::uint64_t wait = retry_after_ms(response); wait > 0)
         error = std::move(error).with_retry_after(wait);
-    const std::string hint = hint_for(fault, response.status, action);
+    const std::string hint = hint_for(fault, response.status, action, foreign);
     return hint.empty() ? error : std::move(error).with_hint(hint);
 }
 

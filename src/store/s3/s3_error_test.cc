@@ -56,6 +56,18 @@ TEST(S3Error, NamesTheObjectTheActionAndWhatToDo) {
               std::string::npos);
 }
 
+TEST(S3Error, AnAnswerOfSomethingElseMeansTheWrongEndpoint) {
+    HttpResponse page;
+    page.body = to_buffer(as_bytes("<html><body>Not Found</body></html>"));
+    for (const int status : {400, 403, 404, 405, 502}) {
+        page.status = status;
+        const Error error = s3_error(page, "s3:GetObject", "s3://b/k");
+        EXPECT_NE(error.kind(), ErrorKind::NotFound)
+            << "it does not say that the object is missing";
+        EXPECT_NE(error.hint().find("check the endpoint"), std::string::npos) << status;
+    }
+}
+
 TEST(S3Error, OfABodyThatIsNoXmlStillSaysTheStatus) {
     HttpResponse response;
     response.status = 502;

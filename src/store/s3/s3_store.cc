@@ -65,6 +65,11 @@ Error S3Store::too_short(const std::string& key) const {
     return Error(ErrorKind::Corrupt, bucket_->where(key) + ": ends before what was asked for");
 }
 
+Error S3Store::no_listing(const std::string& prefix) const {
+    return Error(ErrorKind::Corrupt, bucket_->where(prefix) + ": the answer is no listing of S3")
+        .with_hint("check the endpoint (http or https, host and port), and proxies on the way");
+}
+
 /// An answer of success, or its refusal as an Error.
 Result<HttpResponse> S3Store::ask(S3Request request, std::string_view action,
                                   std::stop_token stop) {
@@ -153,10 +158,9 @@ Result<void> S3Store::list(std::string_view prefix, const Store::ListFn& fn, std
         if (!token.empty()) get.query.push_back({"continuation-token", token});
         const HttpResponse answer = PERDURE_TRY(ask(std::move(get), "s3:ListBucket", stop));
         pugi::xml_document document;
-        if (!document.load_buffer(answer.body.data(), answer.body.size()))
-            return Error(ErrorKind::Corrupt,
-                         bucket_->where(ours + std::string(prefix)) + ": the listing is no XML");
+        document.load_buffer(answer.body.data(), answer.body.size());
         const pugi::xml_node result = document.child("ListBucketResult");
+        if (!result) return no_listing(ours + std::string(prefix));
         for (const pugi::xml_node entry : result.children("Contents")) {
             const std::string_view key = entry.child_value("Key");
             if (!key.starts_with(ours)) continue;
@@ -197,9 +201,7 @@ Result<void> S3Store::list(std::string_view prefix, const ObjectVersions::ListFn
         pugi::xml_document document;
         document.load_buffer(answer.body.data(), answer.body.size());
         const pugi::xml_node result = document.child("ListVersionsResult");
-        if (!result)
-            return Error(ErrorKind::Corrupt,
-                         bucket_->where(ours + std::string(prefix)) + ": the listing is no XML");
+        if (!result) return no_listing(ours + std::string(prefix));
         for (const pugi::xml_node entry : result.children()) {
             const std::string_view kind = entry.name(), key = entry.child_value("Key");
             if ((kind != "Version" && kind != "DeleteMarker") || !key.starts_with(ours)) continue;
