@@ -29,24 +29,53 @@ bool FirstVersionStore::decides(std::string_view name) const {
                        [&](const std::string& prefix) { return name.starts_with(prefix); });
 }
 
-Result<std::optional<ObjectVersion>> FirstVersionStore::first_of(const ObjectName& name,
-                                                                 std::stop_token stop) {
-    const auto known = first_.with([&](const auto& first) -> std::optional<ObjectVersion> {
+std::optional<ObjectVersion> FirstVersionStore::known(const ObjectName& name) const {
+    return first_.with([&](const auto& first) -> std::optional<ObjectVersion> {
         const auto at = first.find(name.text());
         return at == first.end() ? std::nullopt : std::optional(at->second);
     });
-    if (known) return known;
-    Name found;
+}
+
+Result<void> FirstVersionStore::learn(std::string_view prefix, const ObjectName* only,
+                                      std::stop_token stop) {
+    Name name;
+    const auto remember = [&] {
+        if (name.oldest)
+            first_.with([&](auto& first) { first.insert_or_assign(name.text, *name.oldest); });
+    };
     PERDURE_TRY(inner_.versions()->list(
-        name.text(),
+        prefix,
         [&](std::string_view listed, const ObjectVersion& version) {
-            if (listed == name.text()) found.add(version);
-            return listed <= name.text();
+            if (only != nullptr && listed != only->text()) return listed < only->text();
+            if (listed != name.text) {
+                remember();
+                name = Name{std::string(listed), {}, {}, false};
+            }
+            name.add(version);
+            return true;
         },
         std::move(stop)));
-    if (found.oldest)
-        first_.with([&](auto& first) { first.insert_or_assign(name.text(), *found.oldest); });
-    return found.oldest;
+    remember();
+    return {};
+}
+
+Result<void> FirstVersionStore::learn_around(const ObjectName& name, std::stop_token stop) {
+    for (const std::string& prefix : read_whole_) {
+        if (!name.text().starts_with(prefix)) continue;
+        const bool fresh = learnt_.with([&](auto& learnt) { return learnt.insert(prefix).second; });
+        if (fresh) PERDURE_TRY(learn(prefix, nullptr, stop));
+    }
+    return {};
+}
+
+Result<std::optional<ObjectVersion>> FirstVersionStore::first_of(const ObjectName& name,
+                                                                 std::stop_token stop) {
+    if (auto first = known(name)) return first;
+    PERDURE_TRY(learn_around(name, stop));
+    if (auto first = known(name)) return first;
+    // It may be newer than what was learnt.
+    PERDURE_TRY(learn(name.text(), &name, std::move(stop)));
+    return known(name);
 }
 
 Result<void> FirstVersionStore::create(const ObjectName& name, ByteView bytes,
@@ -54,16 +83,21 @@ Result<void> FirstVersionStore::create(const ObjectName& name, ByteView bytes,
     PERDURE_TRY(inner_.create(name, bytes, stop));
     if (!decides(name.text()) || inner_.versions() == nullptr) return {};
     std::size_t contents = 0;
+    ObjectVersion ours;
     const auto listed = inner_.versions()->list(
         name.text(),
         [&](std::string_view found, const ObjectVersion& version) {
-            if (found == name.text() && !version.is_deletion) ++contents;
+            if (found == name.text() && !version.is_deletion) {
+                ++contents;
+                ours = version;
+            }
             return found <= name.text();
         },
         std::move(stop));
     if (!listed && listed.error().kind() == ErrorKind::Denied) return {};
     if (!listed)  // it was created, but perhaps over something
         return Error(ErrorKind::Timeout, listed.error().describe());
+    if (contents == 1) first_.with([&](auto& first) { first.insert_or_assign(name.text(), ours); });
     if (contents <= 1) return {};
     return Error(ErrorKind::AlreadyExists,
                  name.text() + ": has an older version under a deletion that somebody placed");

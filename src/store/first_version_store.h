@@ -10,6 +10,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,9 +21,12 @@ namespace perdure {
 
 class FirstVersionStore final : public Store {
 public:
-    /// `inner` must outlive this. `prefixes`: what names that decide begin with.
-    FirstVersionStore(Store& inner, std::vector<std::string> prefixes)
-        : inner_(inner), prefixes_(std::move(prefixes)) {}
+    /// `inner` must outlive this. `prefixes`: what names that decide begin with. `read_whole`:
+    /// those among them whose names are all read, one after the other: one listing tells what is
+    /// there.
+    FirstVersionStore(Store& inner, std::vector<std::string> prefixes,
+                      std::vector<std::string> read_whole = {})
+        : inner_(inner), prefixes_(std::move(prefixes)), read_whole_(std::move(read_whole)) {}
 
     StoreProperties properties() const override { return inner_.properties(); }
     Result<void> create(const ObjectName& name, ByteView bytes, std::stop_token stop) override;
@@ -37,10 +41,15 @@ private:
     bool decides(std::string_view name) const;
     /// The oldest content of a name; nothing if it has none. Denied is for the caller.
     Result<std::optional<ObjectVersion>> first_of(const ObjectName& name, std::stop_token stop);
+    std::optional<ObjectVersion> known(const ObjectName& name) const;
+    /// What one listing says of all that is read together with `name`.
+    Result<void> learn_around(const ObjectName& name, std::stop_token stop);
+    Result<void> learn(std::string_view prefix, const ObjectName* only, std::stop_token stop);
 
     Store& inner_;
-    const std::vector<std::string> prefixes_;
+    const std::vector<std::string> prefixes_, read_whole_;
     Guarded<std::map<std::string, ObjectVersion, std::less<>>> first_;  // oldest stays oldest
+    Guarded<std::set<std::string, std::less<>>> learnt_;                // of read_whole_
 };
 
 }  // namespace perdure
