@@ -114,6 +114,9 @@ are given with -o, or in PERDURE_OPTIONS with commas between them:
   s3.bucket-lookup=auto|dns|path  where requests name the bucket
   s3.connections=8                parallel requests
   s3.attempts=8                   how often one is tried that may work later
+  s3.connect-timeout=10           seconds to connect
+  s3.idle-timeout=30              seconds without a byte either way
+  s3.timeout=1800                 seconds in which tries of a request begin
   s3.storage-class=CLASS          of packs of content
   s3.other-storage-class=CLASS    of all else: one that is readable at once
   s3.encryption=aws:kms           or AES256; the bucket's default if not given

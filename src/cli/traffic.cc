@@ -28,6 +28,13 @@ constexpr Line kLines[] = {
     {"destroys_versions", &StoreCapabilities::destroys_versions,
      "lets this credential destroy versions"}};
 
+/// What a run costs is mostly next to nothing, and never zero.
+std::string cost_text(double cost, const Prices& prices) {
+    constexpr double kLeast = 0.0001;
+    if (cost < kLeast) return fmt::format("less than {} {}", kLeast, prices.currency);
+    return fmt::format("about {:.4f} {}", cost, prices.currency);
+}
+
 const char* word_of(const std::optional<bool>& answer) {
     if (!answer) return "unknown";
     return *answer ? "yes" : "no";
@@ -59,9 +66,7 @@ void print_traffic(const Store& store, const std::optional<Prices>& prices) {
     fmt::print("store:   {} requests, {} sent, {} received{}{}\n", traffic->requests(),
                human_bytes(traffic->sent), human_bytes(traffic->received),
                traffic->retries > 0 ? fmt::format(", {} retried", traffic->retries) : "",
-               prices
-                   ? fmt::format(", about {:.4f} {}", cost_of(*traffic, *prices), prices->currency)
-                   : "");
+               prices ? ", " + cost_text(cost_of(*traffic, *prices), *prices) : "");
 }
 
 nlohmann::json to_json(const StoreCapabilities& found) {

@@ -91,7 +91,8 @@ public:
 
     virtual ~ObjectVersions() = default;
     /// Every version of every name that begins with `prefix`: names in ascending order, the newest
-    /// version of a name first. A marker of a deletion may come before or behind its neighbours.
+    /// version of a name first; but a marker of a deletion may stand before or behind other
+    /// versions of its name.
     virtual Result<void> list(std::string_view prefix, const ListFn&, std::stop_token) = 0;
     virtual Result<Buffer> load(const ObjectName&, const std::string& version, ByteRange,
                                 std::stop_token) = 0;

@@ -104,7 +104,7 @@ class Repository(S3Test):
         self.assertEqual(traffic["retries"], 0)
         self.assertGreater(traffic["cost"], 0)
         text = self.run_program("backup", self.tree).out
-        self.assertRegex(text, r"store: +\d+ requests .*USD")
+        self.assertRegex(text, r"store: +\d+ requests, .*USD")
 
     def test_the_number_of_requests_does_not_grow_with_files(self):
         self.init_at()
@@ -139,6 +139,33 @@ class Repository(S3Test):
         self.assertIn("Taler", text)
         prices.write_text("{")
         self.fails("backup", "--estimate", self.tree, env={"PERDURE_PRICES": str(prices)}, code=1, says="prices.json")
+
+
+class Collections(S3Test):
+    def test_space_is_freed_and_the_rest_restores(self):
+        self.free_space()
+
+    def test_space_is_freed_where_versions_are_kept(self):
+        self.gateway.keep_versions(self.bucket)
+        self.free_space()
+
+    def free_space(self):
+        self.init_at()
+        for _ in range(3):
+            (self.tree / "passing.bin").write_bytes(os.urandom(3_000_000))
+            self.backup(self.tree)
+        (self.tree / "passing.bin").write_bytes(b"short")
+        self.backup(self.tree)
+        self.run_program("forget", "--keep-last", "1")
+        freed = self.json("gc", "--now").one("summary")["freed"]
+        self.assertGreater(freed["bytes"], 8_000_000)
+        packs = [o for o in self.gateway.objects(self.bucket) if "/packs/" in o and "/d/" in o]
+        self.assertLess(sum(self.gateway.path(p, self.bucket).stat().st_size for p in packs), 4_000_000)
+        self.run_program("restore", f"latest:{self.tree}", "--target", self.dir / "out", "--no-cache")
+        self.assertEqual(content_of(self.dir / "out"), content_of(self.tree))
+        self.assertEqual(self.json("check", "--level", "deep").one("summary")["problems"], 0)
+        self.backup(self.tree, "--force")
+        self.assertEqual(len(self.points()), 2)
 
 
 class Versions(S3Test):
@@ -232,12 +259,12 @@ class Buckets(S3Test):
         self.assertIs(probe["destroyable"], False)
         self.assertIs(self.json("backup", self.tree, env=env).one("summary")["destroyable"], False)
         self.fails("key", "writer", "add", "other", "--output", self.dir / "key",
-                   env={**env, "PERDURE_PASSWORD": "correct horse"}, code=1, says="s3:PutObject")
+                   env={**env, "PERDURE_PASSWORD": "correct horse"}, code=1, says="/keys/.*s3:GetObject")
 
     def test_policies_name_bucket_prefix_and_partition(self):
         for role in ("maintainer", "restorer", "auditor"):
-            text = self.run_program("iam", "policy", "--role", role, "-r", "s3://b/p", "-o", "s3.region=cn-north-1").out
-            self.assertIn("arn:aws-cn:s3:::b/p/", text)
+            text = self.run_program("iam", "policy", "--role", role, "-r", "s3://bucket/p", "-o", "s3.region=cn-north-1").out
+            self.assertIn("arn:aws-cn:s3:::bucket/p/", text)
         self.fails("iam", "policy", "--role", "king", code=1, says="king")
         self.fails("iam", "policy", "--role", "writer", code=1, says="next: .*--writer")
         self.fails("iam", "policy", "--role", "writer", "-r", "/srv", code=1, says="for repositories in S3")
@@ -301,7 +328,39 @@ class WhatIsWrong(S3Test):
         self.init_at(env={"AWS_CA_BUNDLE": str(certificate)})
         self.json("backup", self.tree, "--cacert", certificate)
         plain = gateway.location("secure").replace("https:", "http:")
-        self.assertNotEqual(self.run_program("list", "-r", plain, "-o", "s3.attempts=1", code=None).code, 0)
+        self.assertRegex(self.run_program("list", "-r", plain, "-o", "s3.attempts=1", code=None).err,
+                         "(?s)next: .*https")
+
+    def test_something_else_is_at_the_endpoint(self):
+        class Pages(BaseHTTPRequestHandler):
+            def do_GET(self):
+                page = b"<html>no such page</html>"
+                self.send_response(404)
+                self.send_header("Content-Length", str(len(page)))
+                self.end_headers()
+                if self.command == "GET":
+                    self.wfile.write(page)
+
+            do_HEAD = do_GET
+
+            def log_message(self, *_):
+                pass
+
+        server = HTTPServer(("127.0.0.1", 0), Pages)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        self.fails("list", "-r", f"s3:http://127.0.0.1:{server.server_port}/bucket/p", code=1,
+                   says="(?s)HTTP 404.*next: .*check the endpoint")
+        self.fails("list", "-r", self.env["PERDURE_REPOSITORY"].replace("http:", "https:"), code=1,
+                   says="(?s)next: check the port, and whether the server speaks TLS")
+
+    def test_a_request_is_not_tried_for_ever(self):
+        begun = time.monotonic()
+        self.fails("list", "-r", f"s3:http://127.0.0.1:{free_port()}/bucket", "-o", "s3.attempts=256",
+                   "-o", "s3.timeout=2", code=1, says="(?s)connect.*next: check the address")
+        self.assertLess(time.monotonic() - begun, 10)
+        self.fails("list", "-o", "s3.timeout=soon", code=1, says="s3.timeout")
 
     def test_nobody_there(self):
         quick = ["list", "-o", "s3.attempts=2"]

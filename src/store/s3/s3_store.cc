@@ -48,6 +48,22 @@ ObjectVersion version_of(const pugi::xml_node& entry) {
     return version;
 }
 
+/// The entries of a page whose keys are ours, by name; a name's own as the server has them. Some
+/// servers tell all markers first.
+std::vector<std::pair<std::string_view, pugi::xml_node>> versions_in(const pugi::xml_node& page,
+                                                                     std::string_view prefix) {
+    std::vector<std::pair<std::string_view, pugi::xml_node>> entries;
+    for (const pugi::xml_node entry : page.children()) {
+        const std::string_view kind = entry.name(), key = entry.child_value("Key");
+        if ((kind != "Version" && kind != "DeleteMarker") || !key.starts_with(prefix)) continue;
+        const std::string_view name = key.substr(prefix.size());
+        if (ObjectName::parse(name)) entries.emplace_back(name, entry);
+    }
+    std::stable_sort(entries.begin(), entries.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    return entries;
+}
+
 }  // namespace
 
 S3Store::S3Store(std::unique_ptr<S3Bucket> bucket, S3Storage storage)
@@ -202,12 +218,8 @@ Result<void> S3Store::list(std::string_view prefix, const ObjectVersions::ListFn
         document.load_buffer(answer.body.data(), answer.body.size());
         const pugi::xml_node result = document.child("ListVersionsResult");
         if (!result) return no_listing(ours + std::string(prefix));
-        for (const pugi::xml_node entry : result.children()) {
-            const std::string_view kind = entry.name(), key = entry.child_value("Key");
-            if ((kind != "Version" && kind != "DeleteMarker") || !key.starts_with(ours)) continue;
-            const std::string_view name = key.substr(ours.size());
-            if (ObjectName::parse(name) && !fn(name, version_of(entry))) return {};
-        }
+        for (const auto& [name, entry] : versions_in(result, ours))
+            if (!fn(name, version_of(entry))) return {};
         const bool more = is_true(result, "IsTruncated");
         key_marker = more ? result.child_value("NextKeyMarker") : "";
         version_marker = more ? result.child_value("NextVersionIdMarker") : "";
