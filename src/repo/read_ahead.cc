@@ -1,6 +1,7 @@
 #include "repo/read_ahead.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/try.h"
 
@@ -10,63 +11,91 @@ namespace {
 
 // Blocks of other files, or of another level of the tree, may lie between two that are wanted.
 constexpr std::uint64_t kSmallGap = 2U << 20;
+constexpr std::uint64_t kMostOnTheirWay = ReadAhead::kMostMemory / 2;
 
 }  // namespace
 
 ReadAhead::ReadAhead(Store& store) : store_(store), joins_(store.properties().connections > 2) {}
 
-std::optional<Buffer> ReadAhead::known(const ObjectName& pack, ByteRange range) {
-    std::shared_ptr<const Buffer> bytes;
-    std::uint64_t at = 0;
-    windows_.with([&](std::list<Window>& windows) {
-        for (auto window = windows.begin(); window != windows.end(); ++window) {
-            if (window->pack != pack.text() || range.offset < window->offset ||
-                range.offset + range.length > window->offset + window->bytes->size())
-                continue;
-            bytes = window->bytes;
-            at = range.offset - window->offset;
-            window->next = range.offset + range.length;
-            windows.splice(windows.begin(), windows, window);
-            return;
-        }
-    });
-    if (!bytes) return std::nullopt;
-    const ByteView view(*bytes);
-    return to_buffer(view.subspan(at, range.length));
+std::uint64_t ReadAhead::length_for(const Segments& segments, const ObjectName& pack,
+                                    std::uint64_t size, ByteRange range) {
+    std::uint64_t ahead = range.length, end = std::max(size, range.offset + range.length);
+    std::uint64_t on_their_way = 0;
+    for (const Segment& segment : segments) {
+        if (!segment.bytes) on_their_way += segment.length;
+        if (segment.pack != pack.text()) continue;
+        if (segment.offset > range.offset)
+            end = std::min(end, segment.offset);  // it has the rest
+        else if (range.offset <= segment.end() + kSmallGap)
+            ahead = std::max(ahead, std::min(2 * segment.length, kMostAhead));
+    }
+    ahead = std::min(ahead, kMostOnTheirWay - std::min(on_their_way, kMostOnTheirWay));
+    return std::max(range.length, std::min(ahead, end - range.offset));
 }
 
-std::uint64_t ReadAhead::length_for(const ObjectName& pack, std::uint64_t size, ByteRange range) {
-    std::uint64_t ahead = range.length;
-    windows_.with([&](std::list<Window>& windows) {
-        for (const Window& window : windows) {
-            const bool follows = window.pack == pack.text() && range.offset >= window.next &&
-                                 range.offset - window.next <= kSmallGap;
-            if (follows) ahead = std::max(ahead, std::min(2 * window.ahead, kMostAhead));
+ReadAhead::Claim ReadAhead::claim(const ObjectName& pack, std::uint64_t size, ByteRange range) {
+    const auto holder = [&](auto& segments) {
+        return std::find_if(segments.begin(), segments.end(),
+                            [&](const Segment& s) { return s.covers(pack, range); });
+    };
+    Segments dropped;  // freed outside the lock
+    return segments_.wait(
+        [&](const Segments& segments) {
+            const auto at = holder(segments);
+            return at == segments.end() || at->bytes;
+        },
+        [&](Segments& segments) {
+            if (const auto at = holder(segments); at != segments.end()) {
+                // What was read to its end is hardly read again.
+                const bool is_last = at->end() - range.offset < 2 * range.length;
+                segments.splice(is_last ? segments.end() : segments.begin(), segments, at);
+                return Claim{at->bytes, range.offset - at->offset, {}};
+            }
+            segments.push_front(
+                {pack.text(), range.offset, length_for(segments, pack, size, range), nullptr});
+            std::uint64_t sum = 0;
+            for (auto at = segments.begin(); at != segments.end();) {
+                const auto segment = at++;
+                sum += segment->length;
+                if (sum > kMostMemory && segment->bytes)
+                    dropped.splice(dropped.begin(), segments, segment);
+            }
+            return Claim{nullptr, 0, segments.begin()};
+        });
+}
+
+Result<Buffer> ReadAhead::fetch(Segments::iterator mine, const ObjectName& pack, ByteRange range,
+                                std::stop_token stop) {
+    /// Whoever waits for the segment goes on, whatever came of it.
+    struct Settle {
+        Guarded<Segments>& segments;
+        Segments::iterator mine;
+        std::shared_ptr<const Buffer> bytes = nullptr;
+        ~Settle() {
+            segments.change([&](Segments& all) {
+                if (bytes)
+                    mine->bytes = std::move(bytes);
+                else
+                    all.erase(mine);
+            });
         }
-    });
-    return range.offset < size ? std::min(ahead, size - range.offset) : ahead;
+    } settle{segments_, mine};
+    settle.bytes = std::make_shared<const Buffer>(
+        PERDURE_TRY(store_.load(pack, {mine->offset, mine->length}, std::move(stop))));
+    return to_buffer(ByteView(*settle.bytes).first(range.length));
 }
 
 Result<Buffer> ReadAhead::load(const ObjectName& pack, std::uint64_t size, ByteRange range,
                                std::stop_token stop) {
     if (!joins_) return store_.load(pack, range, std::move(stop));
-    if (auto found = known(pack, range)) return std::move(*found);
-    const std::uint64_t length = std::max(range.length, length_for(pack, size, range));
-    auto bytes = store_.load(pack, {range.offset, length}, stop);
+    const Claim claimed = claim(pack, size, range);
+    if (claimed.bytes) return to_buffer(ByteView(*claimed.bytes).subspan(claimed.at, range.length));
+    const bool reads_ahead = claimed.mine->length > range.length;
+    auto bytes = fetch(claimed.mine, pack, range, stop);
     // A pack that was cut short still has its first blocks.
-    if (!bytes && bytes.error().kind() == ErrorKind::Corrupt && length > range.length)
+    if (!bytes && bytes.error().kind() == ErrorKind::Corrupt && reads_ahead)
         return store_.load(pack, range, std::move(stop));
-    auto shared = std::make_shared<const Buffer>(PERDURE_TRY(std::move(bytes)));
-    Buffer wanted = to_buffer(ByteView(*shared).first(range.length));
-    Window window{pack.text(), range.offset, std::move(shared), range.offset + range.length,
-                  length};
-    windows_.with([&](std::list<Window>& windows) {
-        // One window a pack: what lies behind its last read is what comes next.
-        windows.remove_if([&](const Window& old) { return old.pack == window.pack; });
-        windows.push_front(std::move(window));
-        if (windows.size() > kWindows) windows.pop_back();
-    });
-    return wanted;
+    return bytes;
 }
 
 }  // namespace perdure

@@ -2,13 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "store/counting_store.h"
+#include "store/fault_store.h"
 #include "store/memory_store.h"
 
 namespace perdure {
 namespace {
 
-constexpr std::uint64_t kBlock = 1U << 20;
+constexpr std::uint64_t kBlock = 256U << 10;
 constexpr std::uint64_t kBlocks = 64;
 
 /// Memory that answers as a store over a network.
@@ -52,9 +55,7 @@ protected:
     void expect_block(ReadAhead& ahead, std::uint64_t number, std::uint64_t size) {
         const auto got = ahead.load(name, size, {number * kBlock, kBlock}, {});
         ASSERT_TRUE(got) << got.error().describe();
-        const ByteView whole(pack);
-        EXPECT_TRUE(
-            std::equal(got->begin(), got->end(), whole.subspan(number * kBlock, kBlock).begin()));
+        EXPECT_TRUE(equal(*got, ByteView(pack).subspan(number * kBlock, kBlock)));
     }
     std::uint64_t requests() const { return store.counted.counts().load.requests; }
 
@@ -72,8 +73,43 @@ TEST_F(ReadAheadTest, BlocksInOrderTakeFewRequestsAndNoByteTwice) {
 
 TEST_F(ReadAheadTest, BlocksHereAndThereAreReadAlone) {
     ReadAhead ahead(store);
-    for (const std::uint64_t block : {60, 3, 40, 11, 25}) expect_block(ahead, block, pack.size());
+    for (const std::uint64_t block : {60, 3, 40, 20, 50}) expect_block(ahead, block, pack.size());
     EXPECT_EQ(store.counted.counts().load.bytes, 5 * kBlock);
+}
+
+TEST_F(ReadAheadTest, ThreadsThatReadOnePackAskForNoByteTwice) {
+    ReadAhead ahead(store);
+    {
+        constexpr std::uint64_t kThreads = 8;
+        std::vector<std::jthread> threads;
+        for (std::uint64_t t = 0; t < kThreads; ++t)
+            threads.emplace_back([&, t] {
+                for (std::uint64_t block = t; block < kBlocks; block += kThreads)
+                    expect_block(ahead, block, pack.size());
+            });
+    }
+    EXPECT_EQ(store.counted.counts().load.bytes, pack.size());
+}
+
+TEST_F(ReadAheadTest, AReadBehindWhatIsThereStopsWhereThatBegins) {
+    ReadAhead ahead(store);
+    for (std::uint64_t block = 8; block < 24; ++block) expect_block(ahead, block, pack.size());
+    for (std::uint64_t block = 0; block < 8; ++block) expect_block(ahead, block, pack.size());
+    const auto loaded = store.counted.counts().load.bytes;
+    for (std::uint64_t block = 0; block < 24; ++block) expect_block(ahead, block, pack.size());
+    EXPECT_EQ(store.counted.counts().load.bytes, loaded);
+}
+
+TEST_F(ReadAheadTest, AFailedReadFailsForItsCallerAlone) {
+    FaultStore faulty(store);
+    FaultRule rule;
+    rule.fault = {FaultKind::FailBefore, ErrorKind::Timeout, 0};
+    rule.verb = StoreVerb::Load;
+    rule.times = 1;
+    faulty.add(rule);
+    ReadAhead ahead(faulty);
+    EXPECT_FALSE(ahead.load(name, pack.size(), {0, kBlock}, {}));
+    expect_block(ahead, 0, pack.size());
 }
 
 TEST_F(ReadAheadTest, ADiskIsReadBlockByBlock) {

@@ -107,15 +107,27 @@ class Repository(S3Test):
         self.assertRegex(text, r"store: +\d+ requests, .*USD")
 
     def test_the_number_of_requests_does_not_grow_with_files(self):
-        self.init_at()
-        few = self.backup(self.tree)["traffic"]["requests"]
         many = self.make_tree({f"d{i // 50}/f{i}": os.urandom(2000) for i in range(1000)}, "many")
-        first = self.backup(many)["traffic"]
-        self.assertLessEqual(first["requests"], few + 2)
-        self.assertLessEqual(first["requests"], 30)
-        self.assertEqual(first["removals"], 0)
-        again = self.backup(many)["traffic"]
-        self.assertLessEqual(again["requests"], 30)
+        self.count_requests(self.tree, many, "plain")
+        self.gateway.keep_versions(self.bucket)
+        self.count_requests(self.tree, many, "versions")
+
+    def count_requests(self, few, many, prefix):
+        """A first backup of few files and one of many differ by packs; and later ones do not grow."""
+        where = [{"PERDURE_REPOSITORY": self.gateway.location(self.bucket, f"{prefix}{i}")} for i in range(2)]
+        counts = []
+        for tree, env in zip((few, many), where):
+            self.init_at(env=env)
+            counts.append([self.json("backup", tree, env=env).one("summary")["traffic"] for _ in range(4)])
+        for of_few, of_many in zip(*counts):
+            self.assertLessEqual(abs(of_many["requests"] - of_few["requests"]), 3)
+            self.assertLessEqual(of_many["requests"], 40)
+            self.assertEqual(of_many["removals"], 0)
+        (many / "d0/f0").write_bytes(b"changed")
+        self.assertLessEqual(self.json("backup", many, env=where[1]).one("summary")["traffic"]["requests"], 40)
+        restored = self.json("restore", f"latest:{many}", "--target", self.dir / f"out-{prefix}", env=where[1])
+        self.assertLessEqual(restored.one("summary")["traffic"]["requests"], 60)
+        self.assertLess(restored.one("summary")["traffic"]["received"], 1.1 * 2_000_000 + 300_000)
 
     def test_an_upload_limit_is_kept(self):
         self.init_at()
