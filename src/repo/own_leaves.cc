@@ -11,7 +11,8 @@ namespace perdure {
 namespace {
 
 constexpr std::string_view kSessionsFile = "leaves";
-// The list of cached sessions is written anew only when that saves reading more than a few endings.
+// The list of cached sessions is written anew only when that saves reading more than a few endings;
+// over a network always.
 constexpr std::uint64_t kEndingsReadAgain = 8;
 // More are listed: a listing of a thousand costs a network what a few questions do.
 constexpr std::uint64_t kEndingsAskedOneByOne = 16;
@@ -64,7 +65,9 @@ public:
         for (auto known = known_.sessions.rbegin(); known != known_.sessions.rend(); ++known)
             if (!from_cache(*known)) from_repository(*known, true);
         attach_moved();
-        if (fresh.empty() && settled <= number(known_.below) + kEndingsReadAgain) return;
+        const bool is_near = repository_.store().properties().connections <= 2;
+        const std::uint64_t again = is_near ? kEndingsReadAgain : 0;
+        if (fresh.empty() && settled <= number(known_.below) + again) return;
         known_.below = SessionNumber{std::max(settled, number(known_.below))};
         known_.sessions.insert(known_.sessions.end(), fresh.rbegin(), fresh.rend());
         cache_.save(kSessionsFile, encode_cached_sessions(known_));

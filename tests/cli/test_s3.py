@@ -123,8 +123,9 @@ class Repository(S3Test):
             self.assertLessEqual(abs(of_many["requests"] - of_few["requests"]), 3)
             self.assertLessEqual(of_many["requests"], 40)
             self.assertEqual(of_many["removals"], 0)
+        # Who stores something looks what the runs since the last one that did have stored.
         (many / "d0/f0").write_bytes(b"changed")
-        self.assertLessEqual(self.json("backup", many, env=where[1]).one("summary")["traffic"]["requests"], 40)
+        self.assertLessEqual(self.json("backup", many, env=where[1]).one("summary")["traffic"]["requests"], 60)
         restored = self.json("restore", f"latest:{many}", "--target", self.dir / f"out-{prefix}", env=where[1])
         self.assertLessEqual(restored.one("summary")["traffic"]["requests"], 60)
         self.assertLess(restored.one("summary")["traffic"]["received"], 1.1 * 2_000_000 + 300_000)
@@ -171,8 +172,7 @@ class Collections(S3Test):
         self.run_program("forget", "--keep-last", "1")
         freed = self.json("gc", "--now").one("summary")["freed"]
         self.assertGreater(freed["bytes"], 8_000_000)
-        packs = [o for o in self.gateway.objects(self.bucket) if "/packs/" in o and "/d/" in o]
-        self.assertLess(sum(self.gateway.path(p, self.bucket).stat().st_size for p in packs), 4_000_000)
+        self.assertLess(self.json("stats").one("stats")["prefixes"]["packs"]["bytes"], 4_000_000)
         self.run_program("restore", f"latest:{self.tree}", "--target", self.dir / "out", "--no-cache")
         self.assertEqual(content_of(self.dir / "out"), content_of(self.tree))
         self.assertEqual(self.json("check", "--level", "deep").one("summary")["problems"], 0)
