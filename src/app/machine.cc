@@ -115,13 +115,16 @@ Result<void> write_writer_key(const std::string& path, const WriterIdentity& ide
     return publish_key(path, identity, RENAME_NOREPLACE);
 }
 
+std::string config_directory() {
+    const std::string set = environment("PERDURE_CONFIG_DIR");
+    return set.empty() ? home_below("XDG_CONFIG_HOME", ".config") + "/perdure" : set;
+}
+
 std::string identity_path(const IdentityPlace& place) {
-    const std::string directory = environment("PERDURE_CONFIG_DIR");
     std::string name = place.repository.hex();
     if (number(place.first) != 1) name += "-replica-" + to_hex(number(place.first) >> 16, 4);
     if (place.role == Role::Maintainer) name += "-maintainer";
-    return (directory.empty() ? home_below("XDG_CONFIG_HOME", ".config") + "/perdure" : directory) +
-           "/writers/" + name + ".key";
+    return config_directory() + "/writers/" + name + ".key";
 }
 
 Result<std::optional<WriterIdentity>> find_identity(const IdentityPlace& place) {

@@ -16,6 +16,10 @@ std::string host_name();
 /// `explicit_directory`, or $PERDURE_CACHE_DIR, $XDG_CACHE_HOME/perdure, ~/.cache/perdure.
 std::string cache_directory(const std::string& explicit_directory);
 
+/// What this machine keeps for good: $PERDURE_CONFIG_DIR, $XDG_CONFIG_HOME/perdure or
+/// ~/.config/perdure.
+std::string config_directory();
+
 /// Reads a writer's key file. Denied if others than its owner may read it.
 Result<WriterIdentity> read_writer_key(const std::string& path);
 /// Writes one, 0600, never over an existing file; whole or not at all, durable on return.

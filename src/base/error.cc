@@ -51,6 +51,11 @@ Error&& Error::with_system_code(int code) && {
     return std::move(*this);
 }
 
+Error&& Error::with_retry_after(std::uint64_t milliseconds) && {
+    data_->retry_after_ms = milliseconds;
+    return std::move(*this);
+}
+
 std::string Error::describe() const {
     std::string text;
     for (auto frame = data_->frames.rbegin(); frame != data_->frames.rend(); ++frame) {

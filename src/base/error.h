@@ -9,6 +9,7 @@
 //  5. No secret enters a message.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -47,12 +48,15 @@ public:
     ErrorKind kind() const { return data_->kind; }
     const std::string& message() const { return data_->message; }
     const std::string& hint() const { return data_->hint; }
+    /// How long whoever refused asks to wait before the next attempt, 0 if it did not say.
+    std::uint64_t retry_after_ms() const { return data_->retry_after_ms; }
     /// The errno this came from, 0 if none.
     int system_code() const { return data_->system_code; }
 
     Error&& context(std::string frame) &&;
     Error&& with_hint(std::string hint) &&;
     Error&& with_system_code(int code) &&;
+    Error&& with_retry_after(std::uint64_t milliseconds) &&;
 
     /// Frames outermost first, then the message: "loading pack 1f…: reading 9 bytes: end of file".
     std::string describe() const;
@@ -64,6 +68,7 @@ private:
         std::string message;
         std::string hint;
         std::vector<std::string> frames;  // innermost first
+        std::uint64_t retry_after_ms = 0;
     };
     std::unique_ptr<Data> data_;
 };

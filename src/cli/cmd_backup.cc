@@ -16,6 +16,7 @@
 #include "cli/command.h"
 #include "cli/option_values.h"
 #include "cli/progress.h"
+#include "cli/traffic.h"
 #include "engine/backup.h"
 #include "engine/dry_run.h"
 
@@ -35,7 +36,7 @@ struct BackupArguments {
     std::vector<std::string> command;  // --stdin-from-command -- WORDS
     bool from_command = false;
     std::string stream_name = "stdin";
-    bool force = false, dry_run = false;
+    bool force = false, dry_run = false, estimate = false;
     unsigned workers = 0;
 };
 
@@ -139,6 +140,7 @@ Result<void> run_backup_command(Context& context, BackupArguments& arguments) {
     if (arguments.from_command != !arguments.command.empty())
         return Error(ErrorKind::InvalidInput, "--stdin-from-command needs a command")
             .with_hint("write it last: --stdin-from-command -- pg_dump mydb");
+    arguments.dry_run = arguments.dry_run || arguments.estimate;
     const bool stream = arguments.standard_input || arguments.from_command;
     PERDURE_TRY(append_lists(arguments.files_from, parse_lines, arguments.paths));
     PERDURE_TRY(append_lists(arguments.files_from_raw, parse_names, arguments.paths));
@@ -163,6 +165,10 @@ Result<void> run_backup_command(Context& context, BackupArguments& arguments) {
     for (const std::string& path : arguments.paths) options.command.push_back(path);
 
     const auto opened = PERDURE_TRY(context.open(arguments.dry_run ? Need::AnyKey : Need::Writer));
+    std::optional<Prices> prices = PERDURE_TRY(prices_of(context, *opened.store));
+    if (arguments.estimate && !prices)
+        return Error(ErrorKind::InvalidInput, "--estimate: this repository's store is not paid for")
+            .with_hint("use --dry-run");
     exclude_directory(arguments.files, local_directory(context.options.repository));
     exclude_directory(arguments.files, opened.cache.directory());
     auto roots = PERDURE_TRY(stream ? open_stream(arguments, context.stop())
@@ -172,7 +178,8 @@ Result<void> run_backup_command(Context& context, BackupArguments& arguments) {
         run(opened, arguments.dry_run, std::move(roots), options, reporter, context.stop());
     reporter.finish();
     const BackupResult& done = PERDURE_TRY(std::move(result));
-    report_backup(context, done, arguments.dry_run);
+    report_backup(context, opened, done,
+                  {arguments.dry_run, arguments.estimate, std::move(prices)});
     return {};
 }
 
@@ -215,6 +222,8 @@ void add_backup_command(CLI::App& app, Context& context) {
     command->add_option("--host,-H", a->host, "host name of the point")->envname("PERDURE_HOST");
     command->add_flag("--force,-f", a->force, "read every file again");
     command->add_flag("--dry-run,-n", a->dry_run, "only say what would be done");
+    command->add_flag("--estimate", a->estimate,
+                      "only say what it would ask of the store at most, and cost");
     command->add_option("--compression", a->compression, "auto, off, fast, default, max or 1-12")
         ->envname("PERDURE_COMPRESSION")
         ->capture_default_str();

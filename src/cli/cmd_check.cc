@@ -14,6 +14,7 @@
 #include "cli/option_values.h"
 #include "cli/progress.h"
 #include "cli/text.h"
+#include "cli/traffic.h"
 #include "engine/check.h"
 
 namespace perdure {
@@ -96,7 +97,8 @@ std::string level_of(const CheckArguments& a) {
     return a.due || !a.older_than.empty() || !a.budget.empty() ? "deep" : "structure";
 }
 
-void print_summary(const Context& context, const CheckArguments& a, const CheckResult& r) {
+void print_summary(const Context& context, const CheckArguments& a, const CheckResult& r,
+                   const Store& store, const std::optional<Prices>& prices) {
     std::size_t problems = 0;
     std::set<SessionName> hurt;
     for (const CheckFinding& f : r.findings) {
@@ -123,6 +125,7 @@ void print_summary(const Context& context, const CheckArguments& a, const CheckR
                                {"bytes_decoded", r.bytes_decoded},
                                {"unreferenced_packs", r.unreferenced_packs},
                                {"unreferenced_bytes", r.unreferenced_bytes},
+                               {"traffic", traffic_json(store, prices)},
                                {"seconds", r.seconds}});
         return;
     }
@@ -144,6 +147,7 @@ void print_summary(const Context& context, const CheckArguments& a, const CheckR
                    r.unreferenced_packs, human_bytes(r.unreferenced_bytes));
     if (!r.with_owner_keys)
         fmt::print("without the password only checksums and what writers share were checked\n");
+    print_traffic(store, prices);
     if (problems == 0)
         fmt::print("no problems found in {}\n", human_duration(r.seconds));
     else
@@ -194,6 +198,7 @@ Result<void> run_check_command(Context& context, const CheckArguments& a) {
     const bool as_owner =
         context.options.writer_key.empty() || has_password(context.options.password);
     const auto opened = PERDURE_TRY(context.open(as_owner ? Need::Owner : Need::AnyKey));
+    const auto prices = PERDURE_TRY(prices_of(context, *opened.store));
     options.points = PERDURE_TRY(select_points(context, *opened.repository, a));
     const Ledger ledger = PERDURE_TRY(load_ledger(*opened.repository, context.stop()));
     options.ledger = &ledger;
@@ -213,7 +218,7 @@ Result<void> run_check_command(Context& context, const CheckArguments& a) {
         if (!recorded)
             print_note(context, "what was checked is not recorded: " + recorded.error().describe());
     }
-    print_summary(context, a, done);
+    print_summary(context, a, done, *opened.store, prices);
     context.exit_code = exit_code(done.outcome);
     return {};
 }

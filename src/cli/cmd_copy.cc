@@ -123,7 +123,7 @@ Result<std::vector<Point>> select_points(const Context& context, const Repositor
 
 /// Whether what lies there is under the same keys; those are then brought up to date.
 Result<bool> is_replica_of(const Context& context, const Repository& from, const CopyArguments& a) {
-    const auto store = PERDURE_TRY(open_store(a.to));
+    const auto store = PERDURE_TRY(open_store(a.to, context.options.store));
     const StoredConfig config = PERDURE_TRY(Repository::read_config(*store, context.stop()));
     if (config.digest != from.config_digest()) return false;
     const WriterNumber first =

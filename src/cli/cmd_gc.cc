@@ -13,6 +13,7 @@
 #include "cli/json.h"
 #include "cli/option_values.h"
 #include "cli/text.h"
+#include "cli/traffic.h"
 #include "engine/gc.h"
 
 namespace perdure {
@@ -114,7 +115,7 @@ nlohmann::json to_json(const std::vector<OpenSession>& waiting) {
     return list;
 }
 
-void print_result_json(const GcResult& result, bool dry_run) {
+void print_result_json(const GcResult& result, bool dry_run, const nlohmann::json& traffic) {
     const CollectionResult& c = result.collection;
     nlohmann::json fenced = nlohmann::json::array();
     for (const SessionName session : c.fenced) fenced.push_back(short_text(session));
@@ -134,7 +135,8 @@ void print_result_json(const GcResult& result, bool dry_run) {
                            {"repacked_into", result.repack.bytes},
                            {"waiting", to_json(c.waiting)},
                            {"fenced", fenced},
-                           {"problems", problems}});
+                           {"problems", problems},
+                           {"traffic", traffic}});
 }
 
 void print_result(const GcResult& result) {
@@ -166,6 +168,7 @@ void print_result(const GcResult& result) {
 
 Result<void> collect(const Context& context, const OpenedRepository& opened, const GcArguments& a) {
     const GcOptions options = PERDURE_TRY(options_of(context, a));
+    const auto prices = PERDURE_TRY(prices_of(context, *opened.store));
     Repository& repository = *opened.repository;
     const WriterIdentity* writer = opened.writer ? &*opened.writer : nullptr;
     const Maintainer maintainer = PERDURE_TRY(Maintainer::from(repository, writer));
@@ -182,9 +185,10 @@ Result<void> collect(const Context& context, const OpenedRepository& opened, con
     const GcResult result =
         PERDURE_TRY(run_gc(maintainer, identity, options, on_plan, context.stop()));
     if (context.options.json)
-        print_result_json(result, a.dry_run);
+        print_result_json(result, a.dry_run, traffic_json(*opened.store, prices));
     else if (!context.options.quiet && !a.dry_run)
         print_result(result);
+    if (!context.options.json && !context.options.quiet) print_traffic(*opened.store, prices);
     return {};
 }
 

@@ -15,6 +15,7 @@
 #include "cli/backup_report.h"
 #include "cli/command.h"
 #include "cli/progress.h"
+#include "cli/traffic.h"
 #include "engine/backup.h"
 
 namespace perdure {
@@ -62,6 +63,7 @@ Result<void> run_import_tar(Context& context, const ImportArguments& a) {
     options.spool_directory = temporary_directory();
     auto source = PERDURE_TRY(open_source(a.file, context.stop()));
     const auto opened = PERDURE_TRY(context.open(Need::Writer));
+    auto prices = PERDURE_TRY(prices_of(context, *opened.store));
     std::vector<BackupRoot> roots;
     roots.push_back({root, std::move(source), EndKind::Files});
     ProgressReporter reporter(context, "import");
@@ -69,7 +71,7 @@ Result<void> run_import_tar(Context& context, const ImportArguments& a) {
                              options, reporter, context.stop());
     reporter.finish();
     const BackupResult& done = PERDURE_TRY(std::move(result));
-    report_backup(context, done, false);
+    report_backup(context, opened, done, {false, false, std::move(prices)});
     return {};
 }
 

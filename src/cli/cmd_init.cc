@@ -5,22 +5,79 @@
 
 #include "app/machine.h"
 #include "app/open_store.h"
+#include "app/probe_store.h"
+#include "app/store_record.h"
 #include "base/try.h"
 #include "cli/command.h"
 #include "cli/json.h"
 #include "cli/kdf_options.h"
+#include "cli/traffic.h"
 
 namespace perdure {
 
 namespace {
 
-Result<void> run_init(Context& context, Argon2Cost cost) {
-    const auto store = PERDURE_TRY(make_store(context.options.repository));
+struct InitArguments {
+    Argon2Cost cost;
+    std::string replica_of;
+    bool create_bucket = false, no_probe = false;
+    BucketWishes bucket;
+};
+
+/// What the store does for the credential that backups will use; never ends an init. Of a directory
+/// everybody knows.
+std::optional<StoreCapabilities> probe(Context& context, const RepositoryId& repository) {
+    if (!local_directory(context.options.repository).empty()) return std::nullopt;
+    const auto found =
+        probe_store(context.options.repository, context.options.store, context.stop());
+    if (!found) {
+        print_note(context, "the store was not probed: " + found.error().describe());
+        return std::nullopt;
+    }
+    const auto kept = save_store_record(repository, {*found, system_clock().now()});
+    if (!kept) print_note(context, kept.error().describe());
+    return *found;
+}
+
+void print_bucket(const Context& context, const std::vector<SetupStep>& steps) {
+    if (context.options.json || context.options.quiet) return;
+    fmt::print("made the bucket of {}\n", context.options.repository);
+    for (const SetupStep& step : steps)
+        fmt::print("  {}: {}\n", step.name, step.done ? "yes" : "this server does not know it");
+    fmt::print("what its users need: see `perdure iam policy --role writer`\n\n");
+}
+
+void print_made(const Context& context, const InitResult& made,
+                const std::optional<StoreCapabilities>& found) {
+    fmt::print("made repository {} at {}\n\n", made.repository.hex(), context.options.repository);
+    if (found) {
+        fmt::print("the store, for this machine's credential:\n");
+        print_capabilities(*found);
+        fmt::print("\n");
+    }
+    fmt::print("recovery key: {}\n\n", made.recovery_key);
+    fmt::print(
+        "Print this key, or keep it in another place than this machine. With it, and only with it, "
+        "the\n"
+        "backups can be read after the password is lost. Whoever has it can read everything.\n");
+}
+
+Result<std::vector<SetupStep>> make_bucket(const Context& context, const InitArguments& arguments) {
+    if (!arguments.create_bucket) return std::vector<SetupStep>();
+    auto steps = PERDURE_TRY(create_bucket(context.options.repository, context.options.store,
+                                           arguments.bucket, context.stop()));
+    print_bucket(context, steps);
+    return steps;
+}
+
+Result<void> run_init(Context& context, const InitArguments& arguments) {
+    const auto steps = PERDURE_TRY(make_bucket(context, arguments));
+    const auto store = PERDURE_TRY(make_store(context.options.repository, context.options.store));
     InitOptions options;
     options.passphrase = PERDURE_TRY(read_password(
         context.options.password, "new password of " + context.options.repository, true));
     options.label = host_name();
-    options.cost = cost;
+    options.cost = arguments.cost;
     const InitResult made = PERDURE_TRY(
         Repository::initialize(*store, options, system_clock(), system_random(), context.stop()));
     Credentials credentials;
@@ -29,26 +86,28 @@ Result<void> run_init(Context& context, Argon2Cost cost) {
         Repository::open(*store, credentials, system_clock(), system_random(), context.stop()));
     const WriterIdentity identity =
         PERDURE_TRY(enrol_this_machine(*repository, host_name(), Role::Writer, context.stop()));
+    const auto found = arguments.no_probe ? std::nullopt : probe(context, made.repository);
     if (context.options.json) {
+        nlohmann::json bucket;
+        for (const SetupStep& step : steps) bucket[step.name] = step.done;
         print_json("init", {{"repository", made.repository.hex()},
                             {"location", context.options.repository},
                             {"recovery_key", made.recovery_key},
+                            {"bucket", bucket},
+                            {"probe", found ? to_json(*found) : nlohmann::json()},
                             {"writer", number(identity.enrolment)}});
         return {};
     }
-    fmt::print("made repository {} at {}\n\n", made.repository.hex(), context.options.repository);
-    fmt::print("recovery key: {}\n\n", made.recovery_key);
-    fmt::print(
-        "Print this key, or keep it in another place than this machine. With it, and only with it, "
-        "the\n"
-        "backups can be read after the password is lost. Whoever has it can read everything.\n");
+    print_made(context, made, found);
     return {};
 }
 
 /// Keys and epochs of another repository, and no points yet: `copy` brings them.
-Result<void> run_init_replica(Context& context, const std::string& of) {
+Result<void> run_init_replica(Context& context, const InitArguments& arguments) {
+    const std::string& of = arguments.replica_of;
     const auto source = PERDURE_TRY(context.at(of, context.options.password).open(Need::Owner));
-    const auto store = PERDURE_TRY(make_store(context.options.repository));
+    PERDURE_TRY(make_bucket(context, arguments));
+    const auto store = PERDURE_TRY(make_store(context.options.repository, context.options.store));
     const auto identity =
         PERDURE_TRY(source.repository->replicate_keys(*store, host_name(), context.stop()));
     if (!identity)
@@ -76,14 +135,24 @@ void add_init_command(CLI::App& app, Context& context) {
     command->footer(
         "Makes the directory where missing, prints the recovery key once, and enrols this machine "
         "as a writer.");
-    auto cost = std::make_shared<Argon2Cost>();
-    add_kdf_options(*command, *cost);
-    auto replica_of = std::make_shared<std::string>();
-    command->add_option("--replica-of", *replica_of,
+    auto a = std::make_shared<InitArguments>();
+    add_kdf_options(*command, a->cost);
+    auto* create = command->add_flag("--create-bucket", a->create_bucket,
+                                     "make the bucket first: private, encrypted, with versions");
+    command->add_flag("--object-lock", a->bucket.object_lock, "with Object Lock")->needs(create);
+    command->add_option("--bucket-kms-key", a->bucket.kms_key, "encrypted with this key of AWS KMS")
+        ->needs(create);
+    command
+        ->add_option("--noncurrent-days", a->bucket.noncurrent_days,
+                     "days until what was deleted or overwritten there really goes")
+        ->needs(create)
+        ->check(CLI::Range(1U, 36500U))
+        ->capture_default_str();
+    command->add_flag("--no-probe", a->no_probe, "do not try what the store does");
+    command->add_option("--replica-of", a->replica_of,
                         "make a replica of this repository, under its keys; see copy");
-    run_command(*command, context, [&context, cost, replica_of] {
-        return replica_of->empty() ? run_init(context, *cost)
-                                   : run_init_replica(context, *replica_of);
+    run_command(*command, context, [&context, a] {
+        return a->replica_of.empty() ? run_init(context, *a) : run_init_replica(context, *a);
     });
 }
 

@@ -94,7 +94,8 @@ Result<void> run_repair_command(Context& context, const RepairArguments& a) {
     if (!a.from.empty()) {
         from = PERDURE_TRY(context.at(a.from, context.options.password).open(Need::Owner));
         options.from = from->repository.get();
-        const auto store = PERDURE_TRY(open_store(context.options.repository));
+        const auto store =
+            PERDURE_TRY(open_store(context.options.repository, context.options.store));
         roots =
             PERDURE_TRY(repair_root_records(*store, *from->repository, a.dry_run, context.stop()));
     }

@@ -15,6 +15,7 @@
 #include "cli/progress.h"
 #include "cli/say.h"
 #include "cli/text.h"
+#include "cli/traffic.h"
 #include "engine/compare.h"
 #include "engine/restore.h"
 
@@ -154,7 +155,8 @@ Result<std::vector<RestoreItem>> plan_items(PointReader& reader, const RestoreAr
 }
 
 void print_result(Context& context, const RestoreArguments& a, const Point& point,
-                  const RestoreResult& result) {
+                  const RestoreResult& result, const Store& store,
+                  const std::optional<Prices>& prices) {
     for (const RestoreIssue& issue : result.issues) {
         if (context.options.json) {
             nlohmann::json fields{{"text", issue.text}};
@@ -175,6 +177,7 @@ void print_result(Context& context, const RestoreArguments& a, const Point& poin
                                {"removed", result.removed},
                                {"issues", result.issues.size()},
                                {"dry_run", a.dry_run},
+                               {"traffic", traffic_json(store, prices)},
                                {"seconds", result.seconds}});
     } else if (!context.options.quiet) {
         fmt::print(
@@ -183,6 +186,7 @@ void print_result(Context& context, const RestoreArguments& a, const Point& poin
             human_bytes(result.bytes),
             result.unchanged > 0 ? fmt::format(" ({} files unchanged)", result.unchanged) : "",
             a.target, human_duration(result.seconds), to_string(result.outcome));
+        print_traffic(store, prices);
     }
 }
 
@@ -231,12 +235,16 @@ Result<void> run_restore_command(Context& context, RestoreArguments& a) {
     target_options.overwrite = PERDURE_TRY(parse_overwrite(a.overwrite));
     target_options.restore_owner = ::geteuid() == 0;
     const auto opened = PERDURE_TRY(open_point(context, a.selector, a.filter));
+    const auto prices = PERDURE_TRY(prices_of(context, *opened.opened.store));
     PointReader& reader = *opened.reader;
     if (opened.path) a.paths.insert(a.paths.begin(), *opened.path);
     PERDURE_TRY(take_patterns(reader, a));
     const Choice choice = PERDURE_TRY(parse_choice(a));
     RestoreOptions options;
-    options.workers = a.workers > 0 ? a.workers : std::max(2U, std::thread::hardware_concurrency());
+    // A network answers many at once; each that waits takes a thread.
+    options.workers = a.workers > 0 ? a.workers
+                                    : std::max(std::thread::hardware_concurrency(),
+                                               opened.opened.store->properties().connections);
     options.dry_run = a.dry_run;
     options.remove_others = a.remove_others;
     if (choice.include || choice.exclude) {
@@ -258,7 +266,7 @@ Result<void> run_restore_command(Context& context, RestoreArguments& a) {
     reporter.finish();
     if (!done) return with_target(std::move(done).error(), a.target);
     const RestoreResult& result = *done;
-    print_result(context, a, reader.point(), result);
+    print_result(context, a, reader.point(), result, *opened.opened.store, prices);
     context.exit_code = exit_code(result.outcome);
     return {};
 }

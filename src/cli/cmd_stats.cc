@@ -8,10 +8,12 @@
 #include <optional>
 #include <unordered_set>
 
+#include "app/store_record.h"
 #include "base/try.h"
 #include "cli/command.h"
 #include "cli/json.h"
 #include "cli/text.h"
+#include "cli/traffic.h"
 #include "repo/collection.h"
 #include "repo/ledger.h"
 
@@ -158,34 +160,39 @@ nlohmann::json to_json(const Blocks& b) {
     return {{"blocks", b.blocks}, {"leaves", b.leaves}, {"raw", b.raw}, {"sealed", b.sealed}};
 }
 
-void print_totals_json(const Totals& t, const StoreProperties& store) {
+void print_totals_json(const Totals& t, const StoreProperties& store,
+                       const std::optional<StoreRecord>& probe) {
     nlohmann::json prefixes = nlohmann::json::object();
     for (const auto& [prefix, amount] : t.by_prefix)
         prefixes[prefix] = {{"objects", amount.objects}, {"bytes", amount.bytes}};
-    print_json("stats", {{"points", t.points},
-                         {"points_verified", t.verified},
-                         {"hosts", t.hosts},
-                         {"problems", t.problems},
-                         {"unreadable_indexes", t.unreadable_indexes},
-                         {"logical", t.logical},
-                         {"logical_newest", t.largest},
-                         {"stored", t.all.bytes},
-                         {"objects", t.all.objects},
-                         {"prefixes", prefixes},
-                         {"data", to_json(t.data)},
-                         {"metadata", to_json(t.metadata)},
-                         {"deduplication", ratio(t.logical, t.data.raw)},
-                         {"compression", ratio(t.data.raw, t.data.sealed)},
-                         {"saving", ratio(t.logical, t.all.bytes)},
-                         {"space", space_json(t)},
-                         {"store",
-                          {{"description", store.description},
-                           {"conditional_create", store.conditional_create},
-                           {"connections", store.connections},
-                           {"pack_size", store.pack_size}}}});
+    print_json(
+        "stats",
+        {{"points", t.points},
+         {"hosts", t.hosts},
+         {"problems", t.problems},
+         {"unreadable_indexes", t.unreadable_indexes},
+         {"logical", t.logical},
+         {"logical_newest", t.largest},
+         {"stored", t.all.bytes},
+         {"objects", t.all.objects},
+         {"prefixes", prefixes},
+         {"data", to_json(t.data)},
+         {"metadata", to_json(t.metadata)},
+         {"deduplication", ratio(t.logical, t.data.raw)},
+         {"compression", ratio(t.data.raw, t.data.sealed)},
+         {"saving", ratio(t.logical, t.all.bytes)},
+         {"space", space_json(t)},
+         {"store",
+          {{"description", store.description},
+           {"conditional_create", store.conditional_create},
+           {"connections", store.connections},
+           {"pack_size", store.pack_size},
+           {"probe", probe ? to_json(probe->found) : nlohmann::json()},
+           {"probed_ns", probe ? nlohmann::json(probe->probed.nanoseconds) : nlohmann::json()}}}});
 }
 
-void print_totals(const Totals& t, const StoreProperties& store) {
+void print_totals(const Totals& t, const StoreProperties& store,
+                  const std::optional<StoreRecord>& probe) {
     fmt::print("points:        {} of {} hosts", t.points, t.hosts);
     if (t.points > 0) fmt::print(", {} to {}", local_time(t.oldest_ns), local_time(t.newest_ns));
     fmt::print("\nverified:      {} of {} points", t.verified, t.points);
@@ -208,8 +215,12 @@ void print_totals(const Totals& t, const StoreProperties& store) {
         fmt::print("  {:<12} {:>8}  {:>11}\n", printable(prefix), amount.objects,
                    human_bytes(amount.bytes));
     fmt::print("store:         {}\n", printable(store.description));
-    fmt::print("  refuses to create an object twice: {}\n",
-               store.conditional_create ? "yes" : "no");
+    if (!probe)
+        fmt::print("  refuses to create an object twice: {}\n",
+                   store.conditional_create ? "yes" : "no");
+    else
+        print_capabilities(probe->found);
+    if (probe) fmt::print("  (as probed on {})\n", local_time(probe->probed.nanoseconds));
     fmt::print("  packs of {}, {} parallel requests\n", human_bytes(store.pack_size),
                store.connections);
     if (t.problems + t.unreadable_indexes > 0)
@@ -224,10 +235,11 @@ Result<void> run_stats(Context& context) {
     PERDURE_TRY(count_points(*opened.repository, totals, context.stop()));
     PERDURE_TRY(count_blocks(*opened.repository, totals, context.stop()));
     count_space(opened, totals, context.stop());
+    const auto probe = load_store_record(opened.repository->id());
     if (context.options.json)
-        print_totals_json(totals, opened.store->properties());
+        print_totals_json(totals, opened.store->properties(), probe);
     else
-        print_totals(totals, opened.store->properties());
+        print_totals(totals, opened.store->properties(), probe);
     if (totals.problems + totals.unreadable_indexes > 0) context.exit_code = kExitPartial;
     return {};
 }

@@ -72,7 +72,7 @@ std::stop_token Context::stop() const { return interrupt_token(); }
 
 Result<OpenedRepository> Context::open(Need need) const {
     OpenedRepository opened;
-    opened.store = PERDURE_TRY(open_store(options.repository));
+    opened.store = PERDURE_TRY(open_store(options.repository, options.store));
     const bool as_owner = need == Need::Owner || need == Need::Maintainer;
     if (!options.writer_key.empty() && as_owner && !has_password(options.password))
         return Error(ErrorKind::Denied,

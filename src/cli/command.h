@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "app/credentials.h"
+#include "app/store_options.h"
 #include "base/outcome.h"
 #include "base/result.h"
 #include "repo/local_cache.h"
@@ -27,6 +28,7 @@ namespace perdure {
 
 struct GlobalOptions {
     std::string repository;
+    StoreOptions store;
     PasswordSource password;
     std::string writer_key;
     std::string cache_directory;
@@ -78,6 +80,8 @@ int exit_code_of(const Error&);
 // One a command, in cmd_<name>.cc.
 void add_init_command(CLI::App&, Context&);
 void add_backup_command(CLI::App&, Context&);
+void add_store_command(CLI::App&, Context&);
+void add_iam_command(CLI::App&, Context&);
 void add_list_command(CLI::App&, Context&);
 void add_show_command(CLI::App&, Context&);
 void add_ls_command(CLI::App&, Context&);

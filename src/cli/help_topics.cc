@@ -45,18 +45,19 @@ say. Bytes that are not UTF-8 become U+FFFD, and the field stands a second time
 with _hex after its name. When a command fails, a line of type "error" goes to
 standard error with kind, message, hint and exit_code.
 
-  backup    issue, summary            key         key_slot
-  cache     cache                     key rotate  rotation
-  cat       record                    key writer  writer
-  check     problem, note, summary    list        point, problem
-  copy      copy, summary             ls          entry
-  diff      change, summary           protect     protection
-  find      match, summary            repair      repair, summary
-  forget    doubt, decision, summary  restore     issue, summary
-  gc        gc_plan, summary          show        point
-  help      command, topic            stats       stats
-  import    issue, summary            tag         tags
-  init      init                      version     version
+  backup    issue, summary            key rotate   rotation
+  cache     cache                     key writer   writer
+  cat       record                    list         point, problem
+  check     problem, note, summary    ls           entry
+  copy      copy, summary             protect      protection
+  diff      change, summary           repair       repair, summary
+  find      match, summary            restore      issue, summary
+  forget    doubt, decision, summary  show         point
+  gc        gc_plan, summary          stats        stats
+  help      command, topic            store probe  probe
+  import    issue, summary            tag          tags
+  init      init                      version      version
+  key       key_slot
 
 The manual page perdure-json(5) describes every field.
 )";
@@ -77,6 +78,8 @@ PERDURE_CACHE_DIR         where to cache; otherwise $XDG_CACHE_HOME/perdure, or
                           ~/.cache/perdure. May be deleted at any time
 PERDURE_CONFIG_DIR        where this machine's own writer keys lie; otherwise
                           $XDG_CONFIG_HOME/perdure, or ~/.config/perdure
+PERDURE_OPTIONS           settings of the store, with commas between them
+PERDURE_PRICES            a table of prices, as `perdure store prices` prints it
 PERDURE_HOST              host name of points that backup makes
 PERDURE_COMPRESSION       what backup takes for --compression
 
@@ -104,12 +107,41 @@ shows only what matches itself. Upper and lower case differ. Put patterns
 between quotes, so that the shell leaves them alone.
 )";
 
+constexpr std::string_view kS3 = R"(  s3://BUCKET/PREFIX                    in AWS
+  s3:https://HOST:PORT/BUCKET/PREFIX    on a server of its own
+
+Credentials, region, endpoint and certificate authorities are those of the AWS
+tools: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, AWS_REGION,
+AWS_ENDPOINT_URL_S3, AWS_CA_BUNDLE and so on; on an instance, its role. Settings
+are given with -o, or in PERDURE_OPTIONS with commas between them:
+
+  s3.region=REGION                in place of AWS_REGION
+  s3.profile=PROFILE              in place of AWS_PROFILE
+  s3.bucket-lookup=auto|dns|path  where requests name the bucket
+  s3.connections=8                parallel requests
+  s3.attempts=8                   how often one is tried that may work later
+  s3.connect-timeout=10           seconds to connect
+  s3.idle-timeout=30              seconds without a byte either way
+  s3.timeout=1800                 seconds in which tries of a request begin
+  s3.storage-class=CLASS          of packs of content
+  s3.other-storage-class=CLASS    of all else: one that is readable at once
+  s3.encryption=aws:kms           or AES256; the bucket's default if not given
+  s3.kms-key=KEY                  for aws:kms
+  s3.acl=bucket-owner-full-control   for buckets of another account
+  s3.role-arn=ARN                 a role to assume
+  s3.external-id=ID               and its external id
+
+perdure init --create-bucket makes a bucket; perdure iam policy prints what its
+users need; perdure store probe says what a bucket does for this credential.
+)";
+
 constexpr HelpTopic kTopics[] = {
     {"selectors", "how to name a point", kSelectors},
     {"exit-codes", "what exit codes mean", kExitCodes},
     {"json", "output for programs", kJson},
     {"environment", "environment variables", kEnvironment},
     {"patterns", "patterns of names and paths", kPatterns},
+    {"s3", "repositories in S3", kS3},
 };
 
 }  // namespace

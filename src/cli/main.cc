@@ -28,6 +28,17 @@ void add_global_options(CLI::App& app, perdure::GlobalOptions& options) {
     app.add_option("--cache-dir", options.cache_directory, "where to cache")
         ->envname("PERDURE_CACHE_DIR");
     app.add_flag("--no-cache", options.no_cache, "do not use a cache");
+    app.add_option("--option,-o", options.store.settings,
+                   "a setting of the store, NAME=VALUE (repeatable); see `perdure help s3`")
+        ->allow_extra_args(false)
+        ->delimiter(',')
+        ->envname("PERDURE_OPTIONS");
+    app.add_option("--cacert", options.store.ca_file,
+                   "certificate authorities that the store's server may have");
+    app.add_option("--limit-upload", options.store.upload_kib, "at most so many KiB a second")
+        ->check(CLI::Range(1ULL, 1ULL << 40));
+    app.add_option("--limit-download", options.store.download_kib, "at most so many KiB a second")
+        ->check(CLI::Range(1ULL, 1ULL << 40));
     app.add_flag("--json", options.json, "print JSON lines");
     app.add_flag("--quiet,-q", options.quiet, "print errors only");
     app.add_flag("--verbose,-v", options.verbose, "print more");
@@ -62,6 +73,8 @@ int run(int argc, char** argv) {
     add_protect_command(app, context);
     add_forget_command(app, context);
     add_key_command(app, context);
+    add_store_command(app, context);
+    add_iam_command(app, context);
     add_cat_command(app, context);
     add_version_command(app, context);
     add_completion_command(app, context);

@@ -16,6 +16,9 @@ constexpr std::string_view kPoints = "points/";
 constexpr std::array<std::string_view, 7> kReserved{"gc/",      "closed/", "merged/", "ledger/",
                                                     "imports/", "parity/", "aside/"};
 
+/// What the probe of a store may leave: no part of the repository.
+constexpr std::string_view kProbe = "probe/";
+
 bool is_reserved(std::string_view name) {
     return std::any_of(kReserved.begin(), kReserved.end(),
                        [&](std::string_view prefix) { return name.starts_with(prefix); });
@@ -50,7 +53,7 @@ void note_object(Inventory& inventory, PackRegistry& registry, std::string_view 
     if (const auto w = names::parse_enrolment(name)) return inventory.enrolments.push_back(*w);
     if (const auto k = names::parse_key_slot(name)) return inventory.slots.push_back(*k);
     if (const auto e = names::parse_epoch(name)) return inventory.epochs.push_back(*e);
-    if (name == names::config().text()) return;
+    if (name == names::config().text() || name.starts_with(kProbe)) return;
     (is_reserved(name) ? inventory.reserved : inventory.unknown).emplace_back(name);
 }
 

@@ -7,12 +7,15 @@
 
 namespace perdure {
 
-PackUploader::PackUploader(LeafIndex& leaves, std::size_t capacity)
-    : leaves_(leaves), queue_(capacity), thread_([this](std::stop_token stop) { run(stop); }) {}
+PackUploader::PackUploader(LeafIndex& leaves, unsigned threads, std::size_t most)
+    : leaves_(leaves), most_(most), queue_(most) {
+    for (unsigned i = 0; i < std::max(1U, threads); ++i)
+        threads_.emplace_back([this](std::stop_token stop) { run(stop); });
+}
 
 PackUploader::~PackUploader() {
     queue_.close();
-    thread_.request_stop();
+    for (std::jthread& thread : threads_) thread.request_stop();
 }
 
 void PackUploader::run(std::stop_token stop) {
@@ -41,11 +44,12 @@ Result<void> PackUploader::publish(Upload& upload, std::stop_token stop) {
 }
 
 bool PackUploader::submit(WriteSession& session, FinishedPack pack) {
-    const bool good = pending_.with([](Pending& p) {
-        if (p.error) return false;
-        ++p.count;
-        return true;
-    });
+    const bool good = pending_.wait([this](const Pending& p) { return p.error || p.count < most_; },
+                                    [](Pending& p) {
+                                        if (p.error) return false;
+                                        ++p.count;
+                                        return true;
+                                    });
     return good && queue_.push({&session, std::move(pack)});
 }
 

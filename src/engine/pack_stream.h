@@ -17,11 +17,12 @@
 
 namespace perdure {
 
-/// Publishes finished packs on a thread of its own, so that sealing and the disk's fsync overlap.
-/// Memory: capacity + 1 packs.
+/// Publishes finished packs on threads of its own, so that sealing overlaps with the disk's fsync
+/// or the network. Memory: `most` packs, and one that waits with each stream.
 class PackUploader {
 public:
-    PackUploader(LeafIndex& leaves, std::size_t capacity);
+    /// `most`: packs submitted and not yet durable; submit() waits.
+    PackUploader(LeafIndex& leaves, unsigned threads, std::size_t most);
     ~PackUploader();
 
     /// False once an upload failed; see error().
@@ -31,7 +32,7 @@ public:
     /// A buffer to build the next pack in: recycled, since fresh memory is slow to touch.
     Buffer take_buffer();
     bool is_busy() const {
-        return pending_.with([](const Pending& p) { return p.count > 1; });
+        return pending_.with([this](const Pending& p) { return p.count >= most_; });
     }
     std::uint64_t bytes() const { return bytes_; }
 
@@ -48,11 +49,12 @@ private:
     Result<void> publish(Upload& upload, std::stop_token stop);
 
     LeafIndex& leaves_;
+    const std::size_t most_;
     BoundedQueue<Upload> queue_;
     Guarded<Pending> pending_;
     Guarded<std::vector<Buffer>> buffers_;
     std::atomic<std::uint64_t> bytes_{0};
-    std::jthread thread_;
+    std::vector<std::jthread> threads_;
 };
 
 /// The level of blocks that begin before `until` raw bytes.

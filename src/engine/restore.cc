@@ -13,6 +13,9 @@ namespace {
 
 constexpr std::size_t kBatchFiles = 128;
 constexpr std::uint64_t kBatchBytes = 8U << 20;
+// Batches that are written at the same time lie near each other: what one reads ahead the next ones
+// find.
+constexpr std::uint64_t kBytesAtATime = 16U << 20;
 constexpr std::size_t kQueuedBatches = 6;
 
 struct FileBatch {
@@ -28,7 +31,8 @@ public:
           target_(target),
           options_(options),
           reporter_(reporter),
-          queue_(kQueuedBatches) {}
+          queue_(kQueuedBatches),
+          batch_bytes_(std::min(kBatchBytes, kBytesAtATime / std::max(1U, options.workers))) {}
 
     Result<RestoreResult> run(const std::vector<RestoreItem>& items, std::stop_token stop);
 
@@ -48,6 +52,7 @@ private:
     const RestoreOptions& options_;
     Reporter& reporter_;
     BoundedQueue<FileBatch> queue_;
+    const std::uint64_t batch_bytes_;
     FileBatch batch_;
     RestoreResult result_;
     std::atomic<std::uint64_t> unchanged_{0}, kept_{0};
@@ -131,7 +136,7 @@ Result<void> RestoreRun::restore_entry(TreeEntry entry) {
                                          [](const Run& run) { return run.is_hole(); });
         batch_.bytes += entry.entry.size;
         batch_.files.push_back(std::move(entry));
-        if (batch_.files.size() >= kBatchFiles || batch_.bytes >= kBatchBytes) return end_batch();
+        if (batch_.files.size() >= kBatchFiles || batch_.bytes >= batch_bytes_) return end_batch();
         return {};
     }
     auto made = target_->make(entry.entry);

@@ -1,9 +1,5 @@
 #include "net/aws_credentials.h"
 
-#include <ctime>
-#include <nlohmann/json.hpp>
-#include <pugixml.hpp>
-
 #include "base/try.h"
 
 namespace perdure {
@@ -13,56 +9,11 @@ namespace {
 constexpr std::int64_t kSecond = 1'000'000'000;
 // AWS renews credentials at least five minutes before the old ones expire.
 constexpr std::int64_t kRenewBefore = 300 * kSecond;
-constexpr std::size_t kMostAnswer = 1U << 20;
 constexpr unsigned kMostRoles = 5;  // of a chain of profiles
-constexpr const char* kMetadataTokenSeconds = "21600";
+constexpr const char* kDefaultRegion = "us-east-1";
 
 Error missing(const std::string& from, const std::string& what) {
     return Error(ErrorKind::Denied, from + ": has no " + what);
-}
-
-/// "2026-11-21T09:47:23Z", with or without fractions.
-std::optional<Time> time_of(const std::string& text) {
-    std::tm parts{};
-    if (::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts) == nullptr) return std::nullopt;
-    return Time{static_cast<std::int64_t>(::timegm(&parts)) * kSecond};
-}
-
-/// The JSON that credential_process, containers and the metadata service print.
-Result<TimedCredentials> from_json(std::string_view text, const std::string& from) {
-    const auto json = nlohmann::json::parse(text, nullptr, false);
-    if (!json.is_object()) return Error(ErrorKind::Denied, from + ": answered no JSON object");
-    const auto field = [&](const char* name) -> std::string {
-        const auto at = json.find(name);
-        return at != json.end() && at->is_string() ? at->get<std::string>() : "";
-    };
-    TimedCredentials found;
-    found.from = from;
-    found.credentials.access_key_id = field("AccessKeyId");
-    found.credentials.secret = SecretText(field("SecretAccessKey"));
-    const std::string token = field("SessionToken");
-    found.credentials.session_token = SecretText(token.empty() ? field("Token") : token);
-    found.expires = time_of(field("Expiration"));
-    if (found.credentials.access_key_id.empty()) {
-        const std::string message = field("Message");
-        return Error(ErrorKind::Denied,
-                     from + ": gave no credentials" + (message.empty() ? "" : ": " + message));
-    }
-    return found;
-}
-
-Result<Url> parse_url(const std::string& text, const std::string& from) {
-    const auto url = Url::parse(text);
-    if (!url) return Error(ErrorKind::InvalidInput, from + ": \"" + text + "\" is not a URL");
-    return *url;
-}
-
-/// A container's agent is on this machine, in its link-local network, or proves itself by TLS: any
-/// other address could be anyone's.
-bool is_agent(const Url& url) {
-    return url.scheme == "https" || url.host == "localhost" || url.host == "::1" ||
-           url.host.starts_with("127.") || url.host == "169.254.170.2" ||
-           url.host == "169.254.170.23" || url.host == "fd00:ec2::23";
 }
 
 /// The keys that stand in a profile itself, empty where they do not.
@@ -77,23 +28,6 @@ TimedCredentials keys_of(const AwsProfile& profile, const std::string& from) {
 std::string profile_name(const AwsEnvironment& environment, const std::string& asked_for) {
     if (!asked_for.empty()) return asked_for;
     return environment.variable("AWS_PROFILE").value_or("default");
-}
-
-std::string sts_host(const std::string& region) {
-    return "sts." + region + ".amazonaws.com" + (region.starts_with("cn-") ? ".cn" : "");
-}
-
-HttpRequest sts_request(Url endpoint, const char* action, const std::string& role,
-                        const std::string& session) {
-    HttpRequest request;
-    request.method = "POST";
-    request.url = std::move(endpoint);
-    if (request.url.path.empty()) request.url.path = "/";
-    request.url.query = {{"Action", action},
-                         {"Version", "2011-06-15"},
-                         {"RoleArn", role},
-                         {"RoleSessionName", session.empty() ? "perdure" : session}};
-    return request;
 }
 
 }  // namespace
@@ -127,10 +61,12 @@ std::optional<std::string> aws_region(const AwsEnvironment& environment,
 // ------------------------------------------------------------------------------------ the chain
 
 AwsCredentialChain::AwsCredentialChain(AwsEnvironment environment, std::string profile,
-                                       HttpClient& http, Clock& clock)
+                                       std::optional<AwsRole> role, AwsClients clients,
+                                       Clock& clock)
     : environment_(std::move(environment)),
       profile_(std::move(profile)),
-      http_(http),
+      role_(std::move(role)),
+      clients_(clients),
       clock_(clock) {}
 
 std::string AwsCredentialChain::origin() const {
@@ -164,7 +100,22 @@ Result<AwsCredentials> AwsCredentialChain::get(std::stop_token stop) {
     return std::move(found->credentials);
 }
 
+bool AwsCredentialChain::expired(const std::string& access_key_id) {
+    current_.with([&](auto& current) {
+        if (current && current->credentials.access_key_id == access_key_id) current.reset();
+    });
+    return true;
+}
+
 Result<TimedCredentials> AwsCredentialChain::find(std::stop_token stop) {
+    TimedCredentials own = PERDURE_TRY(find_own(stop));
+    if (!role_) return own;
+    const AwsProfiles profiles = PERDURE_TRY(load_aws_profiles(environment_));
+    return assume_role(*role_, own.credentials,
+                       aws_region(environment_, profiles, profile_).value_or(kDefaultRegion), stop);
+}
+
+Result<TimedCredentials> AwsCredentialChain::find_own(std::stop_token stop) {
     const auto variable = [&](const char* name) {
         return environment_.variable(name).value_or("");
     };
@@ -225,8 +176,11 @@ Result<TimedCredentials> AwsCredentialChain::from_profile(const AwsProfiles& pro
         else if (kind == "EcsContainer")
             by = from_container(stop);
         const TimedCredentials caller = PERDURE_TRY(std::move(by));
-        return assume_role(profile, caller.credentials,
-                           aws_region(environment_, profiles, name).value_or("us-east-1"), stop);
+        const AwsRole wanted{*role, profile.get("external_id").value_or(""),
+                             profile.get("role_session_name").value_or(""),
+                             profile.get("duration_seconds").value_or("")};
+        return assume_role(wanted, caller.credentials,
+                           aws_region(environment_, profiles, name).value_or(kDefaultRegion), stop);
     }
     if (profile.get("aws_access_key_id")) {
         TimedCredentials found = keys_of(profile, from);
@@ -235,135 +189,6 @@ Result<TimedCredentials> AwsCredentialChain::from_profile(const AwsProfiles& pro
     }
     if (const auto command = profile.get("credential_process")) return from_process(*command);
     return Error(ErrorKind::NotFound, from + ": names no credentials");
-}
-
-// ------------------------------------------------------------------------------------ sources
-
-Result<TimedCredentials> AwsCredentialChain::from_process(const std::string& command) {
-    const std::string from = "the credential_process of the profile";
-    const std::string text = PERDURE_TRY(environment_.run(command).context(from));
-    return from_json(text, from);
-}
-
-Result<TimedCredentials> AwsCredentialChain::ask_sts(HttpRequest request, const std::string& what,
-                                                     std::stop_token stop) {
-    const HttpResponse answer = PERDURE_TRY(http_.send(request, kMostAnswer, stop).context(what));
-    pugi::xml_document document;
-    document.load_buffer(answer.body.data(), answer.body.size());
-    if (!answer.ok()) {
-        const pugi::xml_node error = document.child("ErrorResponse").child("Error");
-        return Error(ErrorKind::Denied, what + ": HTTP " + std::to_string(answer.status) + " " +
-                                            error.child_value("Code") + ": " +
-                                            error.child_value("Message"))
-            .with_hint("check the role's trust policy, and that the caller may assume it");
-    }
-    const pugi::xml_node found =
-        document.first_child().first_child().child("Credentials");  // …Response/…Result
-    TimedCredentials timed;
-    timed.from = what;
-    timed.credentials = {found.child_value("AccessKeyId"),
-                         SecretText(found.child_value("SecretAccessKey")),
-                         SecretText(found.child_value("SessionToken"))};
-    timed.expires = time_of(found.child_value("Expiration"));
-    if (timed.credentials.access_key_id.empty()) return missing(what, "credentials in its answer");
-    return timed;
-}
-
-Result<TimedCredentials> AwsCredentialChain::from_web_identity(const std::string& token_file,
-                                                               const std::string& role,
-                                                               const std::string& session,
-                                                               std::stop_token stop) {
-    if (role.empty()) return missing("the web identity", "AWS_ROLE_ARN");
-    const std::string token =
-        PERDURE_TRY(environment_.read_file(token_file).context("the web identity token"));
-    const std::string region = environment_.variable("AWS_REGION").value_or("us-east-1");
-    Url endpoint;
-    endpoint.scheme = "https";
-    endpoint.host = sts_host(region);
-    HttpRequest request =
-        sts_request(std::move(endpoint), "AssumeRoleWithWebIdentity", role, session);
-    request.url.query.push_back({"WebIdentityToken", std::string(trimmed(token))});
-    return ask_sts(std::move(request), "the web identity of " + role, stop);
-}
-
-Result<TimedCredentials> AwsCredentialChain::assume_role(const AwsProfile& profile,
-                                                         const AwsCredentials& by,
-                                                         const std::string& region,
-                                                         std::stop_token stop) {
-    Url endpoint = PERDURE_TRY(parse_url(
-        environment_.variable("AWS_ENDPOINT_URL_STS")
-            .value_or(
-                environment_.variable("AWS_ENDPOINT_URL").value_or("https://" + sts_host(region))),
-        "the endpoint of STS"));
-    HttpRequest request = sts_request(std::move(endpoint), "AssumeRole", *profile.get("role_arn"),
-                                      profile.get("role_session_name").value_or(""));
-    const auto add = [&](const char* parameter, const char* setting) {
-        if (const auto value = profile.get(setting))
-            request.url.query.push_back({parameter, *value});
-    };
-    add("ExternalId", "external_id");
-    add("DurationSeconds", "duration_seconds");
-    sign(request, by, {region, "sts"}, {}, clock_.now());
-    return ask_sts(std::move(request), "the role " + *profile.get("role_arn"), stop);
-}
-
-Result<TimedCredentials> AwsCredentialChain::from_container(std::stop_token stop) {
-    const std::string from = "the container's credentials";
-    const auto full = environment_.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI");
-    HttpRequest request;
-    request.method = "GET";
-    request.url = PERDURE_TRY(parse_url(
-        full && !full->empty()
-            ? *full
-            : environment_.container_endpoint +
-                  environment_.variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").value_or(""),
-        from));
-    if (full && !is_agent(request.url))
-        return Error(ErrorKind::Denied, from + ": " + *full + " is not on this machine");
-    std::string token = environment_.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN").value_or("");
-    if (const auto file = environment_.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"))
-        token = PERDURE_TRY(environment_.read_file(*file).context(from));
-    if (!token.empty())
-        request.headers.push_back({"Authorization", token.substr(0, token.find_first_of("\r\n"))});
-    const HttpResponse answer = PERDURE_TRY(http_.send(request, kMostAnswer, stop).context(from));
-    if (!answer.ok())
-        return Error(ErrorKind::Denied, from + ": HTTP " + std::to_string(answer.status));
-    return from_json(as_text(answer.body), from);
-}
-
-Result<TimedCredentials> AwsCredentialChain::from_instance(std::stop_token stop) {
-    const std::string from = "the role of this instance";
-    const std::string base = environment_.variable("AWS_EC2_METADATA_SERVICE_ENDPOINT")
-                                 .value_or(environment_.metadata_endpoint);
-    const auto ask = [&](const char* method, const std::string& path,
-                         HttpHeader header) -> Result<std::string> {
-        HttpRequest request;
-        request.method = method;
-        request.url = PERDURE_TRY(parse_url(base + path, from));
-        request.headers.push_back(std::move(header));
-        auto answer = http_.send(request, kMostAnswer, stop);
-        if (!answer)
-            return std::move(answer).error().context(from).with_hint(
-                "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; on an instance, "
-                "give "
-                "it a role");
-        if (answer->status == 404)
-            return Error(ErrorKind::Denied, from + ": it has none")
-                .with_hint("attach an instance profile");
-        if (!answer->ok())
-            return Error(ErrorKind::Denied,
-                         from + ": HTTP " + std::to_string(answer->status) + " for " + path);
-        return std::string(as_text(answer->body));
-    };
-    const std::string token =
-        PERDURE_TRY(ask("PUT", "/latest/api/token",
-                        {"X-aws-ec2-metadata-token-ttl-seconds", kMetadataTokenSeconds}));
-    const HttpHeader with_token{"X-aws-ec2-metadata-token", token};
-    const std::string path = "/latest/meta-data/iam/security-credentials/";
-    std::string role = PERDURE_TRY(ask("GET", path, with_token));
-    role = role.substr(0, role.find_first_of("\r\n"));
-    const std::string text = PERDURE_TRY(ask("GET", path + role, with_token));
-    return from_json(text, from);
 }
 
 }  // namespace perdure

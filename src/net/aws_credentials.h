@@ -7,7 +7,7 @@
 //   5. the instance's role, by IMDSv2 (unless AWS_EC2_METADATA_DISABLED)
 // The first that is configured is used; one that is configured and fails is an error, not skipped:
 // another identity than the one that was meant would be worse. A profile that was asked for by name
-// goes before the environment's keys.
+// goes before the environment's keys. With a role given, what was found assumes it.
 #pragma once
 
 #include <functional>
@@ -48,27 +48,67 @@ Result<AwsProfiles> load_aws_profiles(const AwsEnvironment&);
 std::optional<std::string> aws_region(const AwsEnvironment&, const AwsProfiles&,
                                       const std::string& profile);
 
+/// Asked with every request, as credentials may be renewed. Thread-safe.
+class CredentialSource {
+public:
+    virtual ~CredentialSource() = default;
+    virtual Result<AwsCredentials> get(std::stop_token stop) = 0;
+    /// A service says that those of this key have expired: the next get() looks for others, if
+    /// there may be any. False if there are none to look for.
+    virtual bool expired(const std::string& access_key_id) {
+        (void)access_key_id;
+        return false;
+    }
+};
+
+class FixedCredentials final : public CredentialSource {
+public:
+    explicit FixedCredentials(AwsCredentials credentials) : credentials_(std::move(credentials)) {}
+    Result<AwsCredentials> get(std::stop_token) override { return credentials_; }
+
+private:
+    const AwsCredentials credentials_;
+};
+
+/// A role to assume.
+struct AwsRole {
+    std::string arn;
+    std::string external_id;   // "": none
+    std::string session_name;  // "": perdure
+    std::string seconds;       // "": the service's default
+};
+
+/// Who is asked. Both outlive the chain.
+struct AwsClients {
+    HttpClient& sts;
+    HttpClient& machine;  // without proxies, and soon tired: on a machine outside AWS none answers
+};
+
 /// Credentials that renew themselves in time. Thread-safe; one thread renews, the others go on with
 /// what there is while that is still good.
-class AwsCredentialChain {
+class AwsCredentialChain final : public CredentialSource {
 public:
-    /// `profile`: "" for AWS_PROFILE or "default". `http` outlives this.
-    AwsCredentialChain(AwsEnvironment, std::string profile, HttpClient& http, Clock&);
+    /// `profile`: "" for AWS_PROFILE or "default". `role`: assumed with what the chain finds.
+    AwsCredentialChain(AwsEnvironment, std::string profile, std::optional<AwsRole> role, AwsClients,
+                       Clock&);
 
-    Result<AwsCredentials> get(std::stop_token stop);
+    Result<AwsCredentials> get(std::stop_token stop) override;
+    bool expired(const std::string& access_key_id) override;
     /// Where the credentials in use came from.
     std::string origin() const;
 
 private:
     Result<TimedCredentials> find(std::stop_token stop);
+    Result<TimedCredentials> find_own(std::stop_token stop);
     Result<TimedCredentials> from_profile(const AwsProfiles&, const std::string& name,
                                           unsigned depth, std::stop_token stop);
     Result<TimedCredentials> from_process(const std::string& command);
     Result<TimedCredentials> from_web_identity(const std::string& token_file,
                                                const std::string& role, const std::string& session,
                                                std::stop_token stop);
-    Result<TimedCredentials> assume_role(const AwsProfile&, const AwsCredentials& by,
+    Result<TimedCredentials> assume_role(const AwsRole&, const AwsCredentials& by,
                                          const std::string& region, std::stop_token stop);
+    Result<Url> sts_endpoint(const std::string& region) const;
     Result<TimedCredentials> from_container(std::stop_token stop);
     Result<TimedCredentials> from_instance(std::stop_token stop);
     Result<TimedCredentials> ask_sts(HttpRequest request, const std::string& what,
@@ -76,7 +116,8 @@ private:
 
     const AwsEnvironment environment_;
     const std::string profile_;
-    HttpClient& http_;
+    const std::optional<AwsRole> role_;
+    const AwsClients clients_;
     Clock& clock_;
     Guarded<std::optional<TimedCredentials>> current_;
     std::mutex renewing_;

@@ -51,7 +51,8 @@ struct AwsCredentialsTest : ::testing::Test {
         };
         environment.metadata_endpoint = server.origin();
         environment.container_endpoint = server.origin();
-        chain = std::make_unique<AwsCredentialChain>(environment, profile, *http, clock);
+        chain = std::make_unique<AwsCredentialChain>(environment, profile, role,
+                                                     AwsClients{*http, *http}, clock);
         return chain->get({});
     }
 
@@ -87,6 +88,7 @@ struct AwsCredentialsTest : ::testing::Test {
     std::map<std::string, std::function<RawAnswer(const ReceivedRequest&)>> answers;
     std::vector<std::string> ran;
     std::string printed;
+    std::optional<AwsRole> role;
     SetClock clock;
     LoopbackServer server;
     std::unique_ptr<HttpClient> http;
@@ -235,6 +237,70 @@ TEST_F(AwsCredentialsTest, ADefaultProfileWithARegionAloneIsNoSource) {
     files["/home/u/.aws/config"] = "[default]\nregion=eu-west-1\n";
     be_an_instance("2027-01-15T09:00:00Z");
     expect_key(get(), "INSTANCE");
+}
+
+TEST_F(AwsCredentialsTest, AMetadataServiceThatIsMissingOrOldIsSaid) {
+    answers["PUT /latest/api/token"] = [](const ReceivedRequest&) { return answer(404); };
+    const auto old = get();
+    ASSERT_FALSE(old);
+    EXPECT_NE(old.error().describe().find("version 1 only"), std::string::npos);
+    EXPECT_EQ(server.requests().size(), 1U) << "version 1 is not asked";
+    answers["PUT /latest/api/token"] = [](const ReceivedRequest&) { return answer(403); };
+    EXPECT_NE(get().error().describe().find("disabled"), std::string::npos);
+    answers["PUT /latest/api/token"] = [](const ReceivedRequest&) { return answer(503); };
+    EXPECT_EQ(get().error().kind(), ErrorKind::Unavailable);
+    variables["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = "http://127.0.0.1:1";
+    const auto absent = get();
+    ASSERT_FALSE(absent);
+    EXPECT_EQ(absent.error().kind(), ErrorKind::Denied) << "asking again would not help";
+    EXPECT_NE(absent.error().hint().find("AWS_PROFILE"), std::string::npos);
+}
+
+TEST_F(AwsCredentialsTest, ARoleThatIsGivenIsAssumedWithWhatTheChainFinds) {
+    variables = {{"AWS_ACCESS_KEY_ID", "ENV"},
+                 {"AWS_SECRET_ACCESS_KEY", "secret of ENV"},
+                 {"AWS_ENDPOINT_URL", server.origin()}};
+    role = AwsRole{"arn:aws:iam::1:role/r", "ext", "", ""};
+    const std::string target =
+        "POST /?Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fr"
+        "&RoleSessionName=perdure&ExternalId=ext";
+    answers[target] = [](const ReceivedRequest&) {
+        return answer(
+            200,
+            "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ROLE"
+            "</AccessKeyId><SecretAccessKey>secret of ROLE</SecretAccessKey><SessionToken>t"
+            "</SessionToken><Expiration>2027-01-15T09:00:00Z</Expiration></Credentials>"
+            "</AssumeRoleResult></AssumeRoleResponse>");
+    };
+    expect_key(get(), "ROLE");
+}
+
+TEST_F(AwsCredentialsTest, AWebIdentityAsksTheEndpointOfSts) {
+    variables = {{"AWS_WEB_IDENTITY_TOKEN_FILE", "/token"},
+                 {"AWS_ROLE_ARN", "arn:r"},
+                 {"AWS_ENDPOINT_URL_STS", server.origin()}};
+    files["/token"] = "jwt\n";
+    answers
+        ["POST /?Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=arn%3Ar"
+         "&RoleSessionName=perdure&WebIdentityToken=jwt"] = [](const ReceivedRequest&) {
+            return answer(
+                200,
+                "<A><B><Credentials><AccessKeyId>WEB</AccessKeyId><SecretAccessKey>secret of "
+                "WEB</SecretAccessKey><SessionToken>t</SessionToken></Credentials></B></A>");
+        };
+    expect_key(get(), "WEB");
+}
+
+TEST_F(AwsCredentialsTest, OnesThatAServiceCallsExpiredAreLookedForAgain) {
+    files["/home/u/.aws/config"] = "[default]\ncredential_process = tool\n";
+    printed = json("OLD");
+    expect_key(get(), "OLD");
+    printed = json("NEW");
+    expect_key(chain->get({}), "OLD");
+    EXPECT_TRUE(chain->expired("OLD"));
+    expect_key(chain->get({}), "NEW");
+    EXPECT_TRUE(chain->expired("OLD")) << "another thread was first";
+    expect_key(chain->get({}), "NEW");
 }
 
 TEST(AwsEnvironment, RunsCommandsAndSaysHowTheyFail) {

@@ -5,13 +5,15 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "net/rate_limiter.h"
+#include "base/rate_limiter.h"
 
 namespace perdure {
 
 namespace {
 
-constexpr std::size_t kAtOnce = 64U << 10;  // bytes between two looks at a rate limit
+constexpr std::size_t kAtOnce = 64U << 10;   // bytes between two looks at a rate limit
+constexpr long kReceivedAtOnce = 16L << 10;  // libcurl's own default
+constexpr long kLongestAttemptMs = 24L * 3600 * 1000;
 constexpr std::size_t kMostHeaders = 64U << 10;
 
 /// libcurl wants to be set up before there is a second thread that could do it.
@@ -41,20 +43,32 @@ Error error_of(CURLcode code, const std::string& where, const char* detail) {
         case CURLE_COULDNT_RESOLVE_PROXY:
             return Error(ErrorKind::Unavailable, std::move(what))
                 .with_hint("check the host's name, this machine's DNS and its network");
+        case CURLE_PROXY:
+            return Error(ErrorKind::Unavailable, std::move(what))
+                .with_hint("check http_proxy and https_proxy, or name the host in no_proxy");
         case CURLE_COULDNT_CONNECT:
             return Error(ErrorKind::Unavailable, std::move(what))
                 .with_hint(
                     "check the address, firewalls and security groups on the way, and proxies");
         case CURLE_PEER_FAILED_VERIFICATION:
-        case CURLE_SSL_CACERT_BADFILE:
-        case CURLE_SSL_CONNECT_ERROR:
         case CURLE_SSL_ISSUER_ERROR:
             return Error(ErrorKind::Denied, std::move(what))
                 .with_hint(
-                    "if the server has a certificate of your own authority, name its file "
-                    "with AWS_CA_BUNDLE");
+                    "if the server signed its certificate itself, or an authority of your own did, "
+                    "name the file with that certificate: --cacert or AWS_CA_BUNDLE");
+        case CURLE_SSL_CACERT_BADFILE:
+            return Error(ErrorKind::Denied, std::move(what))
+                .with_hint("check --cacert or AWS_CA_BUNDLE: a file of certificates in PEM");
+        case CURLE_SSL_CONNECT_ERROR:
+            return Error(ErrorKind::Denied, std::move(what))
+                .with_hint("check the port, and whether the server speaks TLS there: else http://");
         case CURLE_WEIRD_SERVER_REPLY:
-        case CURLE_UNSUPPORTED_PROTOCOL: return Error(ErrorKind::Corrupt, std::move(what));
+        case CURLE_UNSUPPORTED_PROTOCOL:
+            return Error(ErrorKind::Corrupt, std::move(what))
+                .with_hint("check the port: what answers there speaks no HTTP");
+        case CURLE_GOT_NOTHING:
+            return Error(ErrorKind::Timeout, std::move(what))
+                .with_hint("if it goes on, check whether the server wants https:// or http://");
         case CURLE_URL_MALFORMAT: return Error(ErrorKind::InvalidInput, std::move(what));
         case CURLE_OUT_OF_MEMORY: return Error(ErrorKind::Io, std::move(what));
         default: return Error(ErrorKind::Timeout, std::move(what));
@@ -94,8 +108,10 @@ struct HttpClient::Transfer {
 
     static std::size_t read(char* out, std::size_t size, std::size_t count, void* self) {
         auto& t = *static_cast<Transfer*>(self);
-        const std::size_t part = std::min({size * count, t.body.size() - t.at, kAtOnce});
-        if (t.options.upload != nullptr && part > 0) t.options.upload->wait_for(part, t.stop);
+        RateLimiter* limit = t.options.upload;
+        const std::size_t most = limit == nullptr ? kAtOnce : limit->part_of(kAtOnce);
+        const std::size_t part = std::min({size * count, t.body.size() - t.at, most});
+        if (limit != nullptr && part > 0) limit->wait_for(part, t.stop);
         if (t.stop.stop_requested()) return CURL_READFUNC_ABORT;
         std::memcpy(out, t.body.data() + t.at, part);
         t.at += part;
@@ -184,6 +200,12 @@ void set(CURL* curl, CURLoption option, Value value) {
     PERDURE_CHECK(curl_easy_setopt(curl, option, value) == CURLE_OK);
 }
 
+/// `bytes`: of the larger of both bodies.
+long attempt_limit_ms(const HttpOptions& options, std::size_t bytes) {
+    const std::uint64_t more = options.slowest == 0 ? 0 : bytes * 1000 / options.slowest;
+    return static_cast<long>(std::min<std::uint64_t>(options.attempt_ms + more, kLongestAttemptMs));
+}
+
 void set_up(CURL* curl, const HttpOptions& options) {
     set(curl, CURLOPT_NOSIGNAL, 1L);
     set(curl, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -191,9 +213,11 @@ void set_up(CURL* curl, const HttpOptions& options) {
     set(curl, CURLOPT_PATH_AS_IS, 1L);
     set(curl, CURLOPT_TCP_KEEPALIVE, 1L);
     set(curl, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options.connect_ms));
-    set(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(options.attempt_ms));
     set(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
     set(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(std::max(1U, options.idle_ms / 1000)));
+    if (options.download != nullptr)
+        set(curl, CURLOPT_BUFFERSIZE,
+            static_cast<long>(options.download->part_of(kReceivedAtOnce)));
     if (!options.use_proxy) set(curl, CURLOPT_PROXY, "");
     if (!options.ca_file.empty()) set(curl, CURLOPT_CAINFO, options.ca_file.c_str());
     if (!options.user_agent.empty()) set(curl, CURLOPT_USERAGENT, options.user_agent.c_str());
@@ -225,6 +249,7 @@ Result<HttpResponse> HttpClient::send(const HttpRequest& request, std::size_t mo
     transfer.from_head = request.method == "HEAD";
     char detail[CURL_ERROR_SIZE] = "";
     set_up(curl, options_);
+    set(curl, CURLOPT_TIMEOUT_MS, attempt_limit_ms(options_, std::max(request.body.size(), most)));
     set(curl, CURLOPT_ERRORBUFFER, detail);
     set(curl, CURLOPT_URL, url.c_str());
     set_method(curl, request);

@@ -45,7 +45,8 @@ struct HttpResponse {
 struct HttpOptions {
     std::uint32_t connect_ms = 10'000;
     std::uint32_t idle_ms = 30'000;      // without a byte either way
-    std::uint32_t attempt_ms = 900'000;  // a whole request
+    std::uint32_t attempt_ms = 120'000;  // a whole request, without its bodies
+    std::uint32_t slowest = 0;           // bytes a second: bodies get that much more time; 0: none
     std::string ca_file;                 // "": the system's
     std::string user_agent;
     bool use_proxy = true;            // not for a machine's own metadata service

@@ -4,7 +4,7 @@
 
 #include <chrono>
 
-#include "net/rate_limiter.h"
+#include "base/rate_limiter.h"
 #include "support/loopback_server.h"
 
 namespace perdure {
@@ -136,6 +136,24 @@ TEST(HttpClient, SilenceMayHaveHappened) {
     EXPECT_EQ(got.error().kind(), ErrorKind::Timeout);
 }
 
+TEST(HttpClient, LargeBodiesHaveMoreTime) {
+    LoopbackServer server([](const ReceivedRequest&) {
+        RawAnswer back = answer(200);
+        back.delay_ms = 600;
+        return back;
+    });
+    HttpOptions options = quick();
+    options.attempt_ms = 100;
+    options.slowest = 1000;
+    HttpClient client(options);
+    const std::string body(5000, 'x');
+    HttpRequest put = request_to(server, "PUT");
+    EXPECT_FALSE(client.send(put, 100, {}));
+    put.body = as_bytes(body);
+    EXPECT_TRUE(client.send(put, 100, {}));
+    EXPECT_TRUE(client.send(request_to(server, "GET"), 5000, {})) << "it may answer that much";
+}
+
 TEST(HttpClient, WhereNobodyListensNothingHappened) {
     std::uint16_t port = 0;
     {
@@ -239,6 +257,14 @@ TEST(RateLimiter, GivesEachTheNextFreeStretchOfTime) {
     RateLimiter none(0, clock);
     EXPECT_EQ(none.take(1U << 30), 0U);
     EXPECT_EQ(none.take(1U << 30), 0U);
+}
+
+TEST(RateLimiter, HandsOutPartsThatNobodyWaitsLongFor) {
+    EXPECT_EQ(RateLimiter(0).part_of(65536), 65536U);
+    EXPECT_EQ(RateLimiter(1U << 30).part_of(65536), 65536U);
+    EXPECT_EQ(RateLimiter(160'000).part_of(65536), 10'000U);
+    EXPECT_EQ(RateLimiter(1).part_of(65536), 1024U);
+    EXPECT_EQ(RateLimiter(1).part_of(10), 10U);
 }
 
 }  // namespace

@@ -29,7 +29,11 @@ BlockReader::State::State() : secrets(16, &hash_session) {}
 
 BlockReader::BlockReader(const Repository& repository, PackCatalog& catalog,
                          std::size_t cache_bytes)
-    : repository_(repository), catalog_(catalog), cache_bytes_(cache_bytes), leaves_(repository) {}
+    : repository_(repository),
+      catalog_(catalog),
+      cache_bytes_(cache_bytes),
+      leaves_(repository),
+      ahead_(repository.store()) {}
 
 Result<std::shared_ptr<const PackKeys>> BlockReader::keys_of(const PackAccess& access) {
     const BirthPack& pack = access.table.pack;
@@ -125,8 +129,8 @@ Result<std::shared_ptr<const Buffer>> BlockReader::read_entry(const PackTable& t
                                                               const PackKeys& keys,
                                                               std::stop_token stop) {
     const SlotEntry& entry = table.slots[entry_number];
-    const Buffer bytes = PERDURE_TRY(repository_.store().load(
-        table.name(), {entry.offset, kBlockHeaderSize + entry.sealed_length}, stop));
+    const Buffer bytes = PERDURE_TRY(ahead_.load(
+        table.name(), table.size, {entry.offset, kBlockHeaderSize + entry.sealed_length}, stop));
     const BlockHeader header = PERDURE_TRY(parse_block_header(bytes, false));
     Aead aead(header.cipher, keys.seal);
     thread_local std::unique_ptr<BlockOpener> opener;

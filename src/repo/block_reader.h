@@ -11,13 +11,14 @@
 #include "repo/block.h"
 #include "repo/leaf_verifier.h"
 #include "repo/pack_catalog.h"
+#include "repo/read_ahead.h"
 #include "repo/tree.h"
 
 namespace perdure {
 
 class BlockReader {
 public:
-    /// Anonymous memory: `cache_bytes`, and 2-3 MiB a reading thread.
+    /// Anonymous memory: `cache_bytes`, 2-3 MiB a reading thread, and what ReadAhead keeps.
     BlockReader(const Repository&, PackCatalog&, std::size_t cache_bytes);
 
     /// From now on the blocks of all others are believed only where each of their leaves has the id
@@ -61,6 +62,7 @@ private:
     const std::size_t cache_bytes_;
     std::optional<WriterNumber> trusted_;
     LeafVerifier leaves_;
+    ReadAhead ahead_;
     Guarded<State> state_;
 };
 

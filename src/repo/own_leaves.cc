@@ -11,8 +11,11 @@ namespace perdure {
 namespace {
 
 constexpr std::string_view kSessionsFile = "leaves";
-// The list of cached sessions is written anew only when that saves reading more than a few endings.
+// The list of cached sessions is written anew only when that saves reading more than a few endings;
+// over a network always.
 constexpr std::uint64_t kEndingsReadAgain = 8;
+// More are listed: a listing of a thousand costs a network what a few questions do.
+constexpr std::uint64_t kEndingsAskedOneByOne = 16;
 
 std::string leaves_file(SessionNumber session) {
     return std::string(kSessionsFile) + "-" + std::to_string(number(session));
@@ -62,7 +65,9 @@ public:
         for (auto known = known_.sessions.rbegin(); known != known_.sessions.rend(); ++known)
             if (!from_cache(*known)) from_repository(*known, true);
         attach_moved();
-        if (fresh.empty() && settled <= number(known_.below) + kEndingsReadAgain) return;
+        const bool is_near = repository_.store().properties().connections <= 2;
+        const std::uint64_t again = is_near ? kEndingsReadAgain : 0;
+        if (fresh.empty() && settled <= number(known_.below) + again) return;
         known_.below = SessionNumber{std::max(settled, number(known_.below))};
         known_.sessions.insert(known_.sessions.end(), fresh.rbegin(), fresh.rend());
         cache_.save(kSessionsFile, encode_cached_sessions(known_));
@@ -74,11 +79,27 @@ private:
     /// would never end.
     std::uint64_t settled_below() const {
         std::uint64_t n = number(session_.name().session);
+        const std::uint64_t unknown = n - number(known_.below);
+        if (unknown > kEndingsAskedOneByOne) return std::max(newest_listed(), number(known_.below));
         while (n > number(known_.below) && !is_ended(SessionNumber{n - 1})) --n;
         return n;
     }
     bool is_ended(SessionNumber n) const {
         return repository_.store().stat(names::point(own(n)), stop_).has_value();
+    }
+    /// The number behind that of the newest own session that ended, as one listing has it.
+    std::uint64_t newest_listed() const {
+        std::uint64_t below = 0;
+        const auto listed = repository_.store().list(
+            names::points_prefix(session_.name().writer),
+            [&](std::string_view name, const ObjectStat&) {
+                if (const auto point = names::parse_point(name);
+                    point && point->session < session_.name().session)
+                    below = std::max(below, number(point->session) + 1);
+                return true;
+            },
+            stop_);
+        return listed ? below : 0;
     }
     SessionName own(SessionNumber n) const { return {session_.name().writer, n}; }
 

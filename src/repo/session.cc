@@ -93,6 +93,7 @@ private:
         const auto created = session_.repository_.store().create(name, at->second, {});
         if (created) return protocol::Answer::done(tokens.token_of(digest_of(at->second)));
         last_error_ = created.error().describe();
+        last_hint_ = created.error().hint();
         last_kind_ = created.error().kind();
         return protocol::Answer::plain(answer_kind_of(created.error()));
     }
@@ -201,7 +202,7 @@ private:
                                   "and could not be read back"))
                     .with_hint("run `perdure list` when the store answers again");
             case protocol::Failure::Refused:
-                return Error(last_kind_, text("was refused by the store"));
+                return Error(last_kind_, text("was refused by the store")).with_hint(last_hint_);
             case protocol::Failure::Damaged:
             case protocol::Failure::BrokenChain:
             case protocol::Failure::Missing:
@@ -218,7 +219,7 @@ private:
     std::stop_token stop_;
     std::map<ObjectName, Buffer> sent_;
     std::optional<Error> encode_error_;
-    std::string last_error_;
+    std::string last_error_, last_hint_;
     ErrorKind last_kind_ = ErrorKind::Unavailable;
 };
 

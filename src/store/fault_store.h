@@ -63,6 +63,8 @@ public:
     Result<ObjectStat> stat(const ObjectName& name, std::stop_token stop) override;
     Result<void> list(std::string_view prefix, const ListFn& fn, std::stop_token stop) override;
     Result<void> remove(const ObjectName& name, std::stop_token stop) override;
+    ObjectVersions* versions() override { return inner_.versions(); }
+    std::optional<StoreTraffic> traffic() const override { return inner_.traffic(); }
 
 private:
     struct State {

@@ -32,9 +32,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -72,6 +74,43 @@ struct StoreProperties {
     std::string description;  // for people: "local directory /srv/backup"
 };
 
+/// One of the contents that a name has had, in a store that keeps what is overwritten or deleted.
+struct ObjectVersion {
+    std::string id;
+    std::uint64_t size = 0;
+    std::int64_t modified_ns = 0;
+    bool is_deletion = false;  // a marker that the name was deleted: no content
+    bool is_newest = false;
+};
+
+/// What stores that keep versions can do besides. Thread-safe.
+class ObjectVersions {
+public:
+    /// Return false to end the listing early.
+    using ListFn = std::function<bool(std::string_view name, const ObjectVersion&)>;
+
+    virtual ~ObjectVersions() = default;
+    /// Every version of every name that begins with `prefix`: names in ascending order, the newest
+    /// version of a name first; but a marker of a deletion may stand before or behind other
+    /// versions of its name.
+    virtual Result<void> list(std::string_view prefix, const ListFn&, std::stop_token) = 0;
+    virtual Result<Buffer> load(const ObjectName&, const std::string& version, ByteRange,
+                                std::stop_token) = 0;
+};
+
+/// What was asked of a store over a network since it was opened, by what S3 charges for.
+struct StoreTraffic {
+    std::uint64_t writes = 0;    // PUT, COPY, POST, LIST
+    std::uint64_t reads = 0;     // GET, HEAD and the rest
+    std::uint64_t removals = 0;  // free of charge
+    std::uint64_t retries = 0;   // of all of these
+    std::uint64_t sent = 0;      // bytes of bodies
+    std::uint64_t received = 0;  // "
+
+    std::uint64_t requests() const { return writes + reads + removals; }
+    friend bool operator==(const StoreTraffic&, const StoreTraffic&) = default;
+};
+
 class Store {
 public:
     /// Return false to end the listing early.
@@ -91,6 +130,12 @@ public:
     /// store that can replaces in one step; this removes and then creates, so that a crash between
     /// the two leaves the name free and the repair to be run again.
     virtual Result<void> put_back(const ObjectName&, ByteView bytes, std::stop_token);
+
+    // ---- what only some can do; decorators pass the question on
+    /// Null where no versions are kept, or none was seen yet.
+    virtual ObjectVersions* versions() { return nullptr; }
+    /// Nothing for stores without a network.
+    virtual std::optional<StoreTraffic> traffic() const { return std::nullopt; }
 };
 
 }  // namespace perdure

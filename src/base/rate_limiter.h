@@ -19,6 +19,8 @@ public:
 
     /// Returns when `bytes` may pass, or early when asked to stop.
     void wait_for(std::uint64_t bytes, const std::stop_token& stop);
+    /// How much to ask for at once, up to `most`, so that nobody waits long between two parts.
+    std::uint64_t part_of(std::uint64_t most) const;
     /// How long a caller that takes `bytes` now has to wait.
     std::uint64_t take(std::uint64_t bytes);
 

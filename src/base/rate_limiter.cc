@@ -1,4 +1,4 @@
-#include "net/rate_limiter.h"
+#include "base/rate_limiter.h"
 
 #include <algorithm>
 #include <chrono>
@@ -17,6 +17,11 @@ std::uint64_t RateLimiter::take(std::uint64_t bytes) {
         next_free = begin + cost;
         return begin - now;
     });
+}
+
+std::uint64_t RateLimiter::part_of(std::uint64_t most) const {
+    constexpr std::uint64_t kPartsASecond = 16, kLeastPart = 1024;
+    return rate_ == 0 ? most : std::clamp(rate_ / kPartsASecond, std::min(kLeastPart, most), most);
 }
 
 void RateLimiter::wait_for(std::uint64_t bytes, const std::stop_token& stop) {

@@ -1,0 +1,143 @@
+#include "store/s3/s3_bucket.h"
+
+#include <algorithm>
+#include <ctime>
+
+#include "base/try.h"
+#include "crypto/sha256.h"
+#include "net/sigv4.h"
+#include "store/s3/s3_error.h"
+
+namespace perdure {
+
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+// S3 refuses from a quarter of an hour on. An answer without a body does not say why.
+constexpr std::int64_t kMuchSkew = 600 * kSecond;
+constexpr const char* kDefaultRegion = "us-east-1";
+
+std::optional<std::int64_t> time_of(std::string_view text, const char* format) {
+    std::tm parts{};
+    const std::string copy(text);
+    if (::strptime(copy.c_str(), format, &parts) == nullptr) return std::nullopt;
+    return static_cast<std::int64_t>(::timegm(&parts)) * kSecond;
+}
+
+std::string base64(ByteView bytes) {
+    static constexpr std::string_view kDigits =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    std::string text;
+    for (std::size_t at = 0; at < bytes.size(); at += 3) {
+        const std::size_t count = std::min<std::size_t>(3, bytes.size() - at);
+        std::uint32_t group = 0;
+        for (std::size_t i = 0; i < 3; ++i)
+            group = group << 8 | (i < count ? std::to_integer<std::uint32_t>(bytes[at + i]) : 0);
+        for (std::size_t i = 0; i < 4; ++i)
+            text.push_back(i <= count ? kDigits[group >> (18 - 6 * i) & 63] : '=');
+    }
+    return text;
+}
+
+}  // namespace
+
+HttpHeader checksum_header(ByteView body) {
+    return {"x-amz-checksum-sha256", base64(sha256_of(body).view())};
+}
+
+std::optional<std::int64_t> parse_http_date_ns(std::string_view text) {
+    return time_of(text, "%a, %d %b %Y %H:%M:%S");
+}
+
+std::optional<std::int64_t> parse_iso_date_ns(std::string_view text) {
+    return time_of(text, "%Y-%m-%dT%H:%M:%S");
+}
+
+S3Bucket::S3Bucket(S3Location location, const std::string& region, std::unique_ptr<HttpClient> http,
+                   std::shared_ptr<CredentialSource> credentials, Clock& clock)
+    : location_(std::move(location)),
+      http_(std::move(http)),
+      credentials_(std::move(credentials)),
+      clock_(clock),
+      region_(region.empty() ? kDefaultRegion : region) {}
+
+std::string S3Bucket::where(std::string_view key) const {
+    return "s3://" + location_.bucket + (key.empty() ? "" : "/" + std::string(key));
+}
+
+HttpRequest S3Bucket::signed_request(const S3Request& request, const AwsCredentials& credentials,
+                                     Time now) const {
+    const std::string in = region();
+    HttpRequest http;
+    http.method = request.method;
+    http.url = url_of(location_, in, request.key);
+    http.url.query = request.query;
+    http.headers = request.headers;
+    http.body = request.body;
+    // Over TLS nothing changes a body on its way, and the server checks the one hash that there is.
+    SigningOptions options = kS3Signing;
+    const bool has_checksum = std::any_of(
+        request.headers.begin(), request.headers.end(),
+        [](const HttpHeader& header) { return header.name == "x-amz-checksum-sha256"; });
+    if (has_checksum && http.url.scheme == "https") options.payload = PayloadHash::Unsigned;
+    sign(http, credentials, {in, "s3"}, options, now);
+    return http;
+}
+
+/// A server that refuses a signature for its time says what its own is.
+bool S3Bucket::learn_time(const HttpResponse& response, Time signed_at) {
+    const auto date = response.header("date");
+    const auto server = date ? parse_http_date_ns(*date) : std::nullopt;
+    if (!server || response.status != 403) return false;
+    const std::int64_t ahead = *server - signed_at.nanoseconds;
+    const bool silent = response.body.empty() && std::max(ahead, -ahead) > kMuchSkew;
+    if (!silent && !is_clock_skew(response)) return false;
+    server_ahead_ns_ = *server - clock_.now().nanoseconds;
+    return true;
+}
+
+bool S3Bucket::learn_region(const HttpResponse& response) {
+    const bool refused = response.status == 301 || response.status == 307 || response.status == 400;
+    const std::string told = refused ? parse_s3_fault(response).region : "";
+    if (!is_region_name(told)) return false;
+    return region_.with([&](std::string& region) { return std::exchange(region, told) != told; });
+}
+
+void S3Bucket::count(const S3Request& request) {
+    if (request.method == "DELETE")
+        ++removals_;
+    else if (request.method == "PUT" || request.method == "POST" || request.key.empty())
+        ++writes_;
+    else
+        ++reads_;
+}
+
+Result<HttpResponse> S3Bucket::send(const S3Request& request, std::stop_token stop) {
+    bool time_learnt = false, region_learnt = false, renewed = false;
+    for (;;) {
+        const AwsCredentials credentials = PERDURE_TRY(credentials_->get(stop));
+        const Time now{clock_.now().nanoseconds + server_ahead_ns_};
+        const HttpRequest http = signed_request(request, credentials, now);
+        count(request);
+        auto response =
+            PERDURE_TRY(http_->send(http, request.most, stop).context(where(request.key)));
+        if (response.ok()) {
+            const auto version = response.header("x-amz-version-id");
+            if (version && *version != "null") versioned_ = true;
+            return response;
+        }
+        if (!std::exchange(time_learnt, true) && learn_time(response, now)) continue;
+        if (!std::exchange(region_learnt, true) && learn_region(response)) continue;
+        if (is_expired(response) && !std::exchange(renewed, true) &&
+            credentials_->expired(credentials.access_key_id))
+            continue;
+        return response;
+    }
+}
+
+StoreTraffic S3Bucket::traffic() const {
+    const HttpCounts counts = http_->counts();
+    return {writes_, reads_, removals_, 0, counts.sent, counts.received};
+}
+
+}  // namespace perdure

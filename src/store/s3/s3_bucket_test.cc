@@ -1,0 +1,137 @@
+#include "store/s3/s3_bucket.h"
+
+#include <gtest/gtest.h>
+
+#include "support/loopback_server.h"
+
+namespace perdure {
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+
+class SetClock final : public Clock {
+public:
+    Time now() override { return {at}; }
+    std::uint64_t monotonic_nanoseconds() override { return 0; }
+    std::int64_t at = 1'800'000'000 * kSecond;  // 2027-01-15T08:00:00Z
+};
+
+/// New ones each time that the last ones are called expired.
+class NumberedCredentials final : public CredentialSource {
+public:
+    Result<AwsCredentials> get(std::stop_token) override {
+        return AwsCredentials{"KEY" + std::to_string(number), SecretText("secret"), {}};
+    }
+    bool expired(const std::string&) override {
+        ++number;
+        return renews;
+    }
+    int number = 1;
+    bool renews = true;
+};
+
+class S3BucketTest : public ::testing::Test {
+protected:
+    void serve(LoopbackServer::Handler handler) {
+        server = std::make_unique<LoopbackServer>(std::move(handler));
+        HttpOptions options;
+        options.use_proxy = false;
+        S3Location location;
+        location.bucket = "bucket";
+        location.prefix = "p/";
+        location.scheme = "http";
+        location.host = "127.0.0.1";
+        location.port = server->port();
+        bucket = std::make_unique<S3Bucket>(location, "", std::make_unique<HttpClient>(options),
+                                            credentials, clock);
+    }
+    Result<HttpResponse> get(const std::string& method = "GET") {
+        return bucket->send({method, "p/x"}, {});
+    }
+    static std::string fault(const std::string& code, const std::string& more = "") {
+        return "<Error><Code>" + code + "</Code><Message>m</Message>" + more + "</Error>";
+    }
+    static std::string authorization(const ReceivedRequest& request) {
+        return request.header("authorization").value_or("");
+    }
+
+    SetClock clock;
+    std::shared_ptr<NumberedCredentials> credentials = std::make_shared<NumberedCredentials>();
+    std::unique_ptr<LoopbackServer> server;
+    std::unique_ptr<S3Bucket> bucket;
+};
+
+TEST_F(S3BucketTest, LearnsTheServersTimeFromARefusal) {
+    serve([](const ReceivedRequest& request) {
+        if (request.header("x-amz-date") == "20270115T090000Z") return answer(200, "x");
+        return answer(403, fault("RequestTimeTooSkewed"), {"Date: Fri, 15 Jan 2027 09:00:00 GMT"});
+    });
+    EXPECT_EQ(get()->status, 200);
+    EXPECT_EQ(server->requests().size(), 2U);
+    EXPECT_EQ(get()->status, 200) << "and keeps it";
+    EXPECT_EQ(server->requests().size(), 3U);
+}
+
+TEST_F(S3BucketTest, LearnsTheTimeAlsoFromAnAnswerWithoutABody) {
+    serve([](const ReceivedRequest& request) {
+        if (request.header("x-amz-date") == "20270115T090000Z") return answer(200);
+        return RawAnswer{"HTTP/1.1 403 Forbidden\r\nDate: Fri, 15 Jan 2027 09:00:00 GMT\r\n\r\n",
+                         true, 0};
+    });
+    EXPECT_EQ(get("HEAD")->status, 200);
+}
+
+TEST_F(S3BucketTest, LearnsTheBucketsRegionAndAsksAgainOnce) {
+    serve([](const ReceivedRequest& request) {
+        if (authorization(request).find("/eu-west-3/s3/") != std::string::npos)
+            return answer(200, "x");
+        return answer(400, fault("AuthorizationHeaderMalformed", "<Region>eu-west-3</Region>"));
+    });
+    EXPECT_EQ(get()->status, 200);
+    EXPECT_EQ(bucket->region(), "eu-west-3");
+    serve([](const ReceivedRequest&) {
+        return answer(301, fault("PermanentRedirect"), {"x-amz-bucket-region: evil/../host"});
+    });
+    EXPECT_EQ(get()->status, 301) << "what cannot be a region is not believed";
+    EXPECT_EQ(bucket->region(), "us-east-1");
+    EXPECT_EQ(server->requests().size(), 1U);
+}
+
+TEST_F(S3BucketTest, CredentialsThatExpiredAreRenewedOnce) {
+    serve([](const ReceivedRequest& request) {
+        return authorization(request).find("KEY2/") != std::string::npos
+                   ? answer(200, "x")
+                   : answer(400, fault("ExpiredToken"));
+    });
+    EXPECT_EQ(get()->status, 200);
+    credentials->number = 5;
+    EXPECT_EQ(get()->status, 400);
+    EXPECT_EQ(server->requests().size(), 4U);
+    credentials->renews = false;
+    EXPECT_EQ(get()->status, 400);
+    EXPECT_EQ(server->requests().size(), 5U);
+}
+
+TEST_F(S3BucketTest, CountsRequestsByWhatTheyCost) {
+    serve([](const ReceivedRequest&) { return answer(200, "12345"); });
+    const std::string body = "123";
+    ASSERT_TRUE(bucket->send({"PUT", "p/x", {}, {}, as_bytes(body)}, {}));
+    ASSERT_TRUE(bucket->send({"GET", ""}, {}));  // a listing
+    ASSERT_TRUE(bucket->send({"GET", "p/x"}, {}));
+    ASSERT_TRUE(bucket->send({"DELETE", "p/x"}, {}));
+    const StoreTraffic traffic = bucket->traffic();
+    EXPECT_EQ(traffic.writes, 2U);
+    EXPECT_EQ(traffic.reads, 1U);
+    EXPECT_EQ(traffic.removals, 1U);
+    EXPECT_EQ(traffic.sent, 3U);
+    EXPECT_EQ(traffic.received, 20U);
+}
+
+TEST(S3Checksum, IsTheSha256InBase64) {
+    EXPECT_EQ(checksum_header(as_bytes("")).value, "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
+    EXPECT_EQ(checksum_header(as_bytes("abc")).value,
+              "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
+}
+
+}  // namespace
+}  // namespace perdure

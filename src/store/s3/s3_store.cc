@@ -1,0 +1,241 @@
+#include "store/s3/s3_store.h"
+
+#include <algorithm>
+#include <charconv>
+#include <pugixml.hpp>
+
+#include "base/try.h"
+#include "store/s3/s3_error.h"
+
+namespace perdure {
+
+namespace {
+
+constexpr std::size_t kMostObject = 512U << 20;  // no object is larger; bounds memory
+constexpr std::uint64_t kPackSize = 64U << 20;
+
+std::optional<std::uint64_t> number_of(std::string_view text) {
+    std::uint64_t value = 0;
+    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (failed != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+std::string range_header(const ByteRange& range) {
+    std::string text = "bytes=" + std::to_string(range.offset) + "-";
+    if (range.length != ByteRange::kToEnd) text += std::to_string(range.offset + range.length - 1);
+    return text;
+}
+
+/// packs/<class>/d/…: what may lie where reading is slow or dear.
+bool is_data_pack(std::string_view name) {
+    const auto slash = name.find('/', 6);
+    return name.starts_with("packs/") && slash != std::string_view::npos &&
+           name.substr(slash).starts_with("/d/");
+}
+
+bool is_true(const pugi::xml_node& node, const char* name) {
+    return std::string_view(node.child_value(name)) == "true";
+}
+
+ObjectVersion version_of(const pugi::xml_node& entry) {
+    ObjectVersion version;
+    version.id = entry.child_value("VersionId");
+    version.size = number_of(entry.child_value("Size")).value_or(0);
+    version.modified_ns = parse_iso_date_ns(entry.child_value("LastModified")).value_or(0);
+    version.is_deletion = std::string_view(entry.name()) == "DeleteMarker";
+    version.is_newest = is_true(entry, "IsLatest");
+    return version;
+}
+
+/// The entries of a page whose keys are ours, by name; a name's own as the server has them. Some
+/// servers tell all markers first.
+std::vector<std::pair<std::string_view, pugi::xml_node>> versions_in(const pugi::xml_node& page,
+                                                                     std::string_view prefix) {
+    std::vector<std::pair<std::string_view, pugi::xml_node>> entries;
+    for (const pugi::xml_node entry : page.children()) {
+        const std::string_view kind = entry.name(), key = entry.child_value("Key");
+        if ((kind != "Version" && kind != "DeleteMarker") || !key.starts_with(prefix)) continue;
+        const std::string_view name = key.substr(prefix.size());
+        if (ObjectName::parse(name)) entries.emplace_back(name, entry);
+    }
+    std::stable_sort(entries.begin(), entries.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    return entries;
+}
+
+}  // namespace
+
+S3Store::S3Store(std::unique_ptr<S3Bucket> bucket, S3Storage storage)
+    : bucket_(std::move(bucket)), storage_(std::move(storage)) {}
+
+StoreProperties S3Store::properties() const {
+    StoreProperties properties;
+    properties.connections = storage_.connections;
+    properties.pack_size = kPackSize;
+    properties.description = "bucket " + bucket_->where(bucket_->location().prefix);
+    return properties;
+}
+
+Error S3Store::too_short(const std::string& key) const {
+    return Error(ErrorKind::Corrupt, bucket_->where(key) + ": ends before what was asked for");
+}
+
+Error S3Store::no_listing(const std::string& prefix) const {
+    return Error(ErrorKind::Corrupt, bucket_->where(prefix) + ": the answer is no listing of S3")
+        .with_hint("check the endpoint (http or https, host and port), and proxies on the way");
+}
+
+/// An answer of success, or its refusal as an Error.
+Result<HttpResponse> S3Store::ask(S3Request request, std::string_view action,
+                                  std::stop_token stop) {
+    auto answer = PERDURE_TRY(bucket_->send(request, std::move(stop)));
+    if (answer.ok()) return answer;
+    return s3_error(answer, action, bucket_->where(request.key));
+}
+
+Result<void> S3Store::create(const ObjectName& name, ByteView bytes, std::stop_token stop) {
+    S3Request put{"PUT", bucket_->key_of(name.text())};
+    put.body = bytes;
+    put.headers = {{"If-None-Match", "*"}, checksum_header(bytes)};
+    const auto add = [&](const char* header, const std::string& value) {
+        if (!value.empty()) put.headers.push_back({header, value});
+    };
+    add("x-amz-storage-class",
+        is_data_pack(name.text()) ? storage_.data_class : storage_.other_class);
+    add("x-amz-server-side-encryption", storage_.encryption);
+    add("x-amz-server-side-encryption-aws-kms-key-id", storage_.kms_key);
+    add("x-amz-acl", storage_.acl);
+    PERDURE_TRY(ask(std::move(put), "s3:PutObject", std::move(stop)));
+    return {};
+}
+
+Result<Buffer> S3Store::load(const ObjectName& name, ByteRange range, std::stop_token stop) {
+    if (range.length == 0) {
+        const ObjectStat there = PERDURE_TRY(stat(name, stop));
+        if (range.offset > there.size) return too_short(bucket_->key_of(name.text()));
+        return Buffer();
+    }
+    return get({"GET", bucket_->key_of(name.text())}, name, range, std::move(stop));
+}
+
+Result<Buffer> S3Store::get(S3Request get, const ObjectName& name, ByteRange range,
+                            std::stop_token stop) {
+    const bool whole = range.offset == 0 && range.length == ByteRange::kToEnd;
+    if (!whole) get.headers.push_back({"Range", range_header(range)});
+    get.most = range.length == ByteRange::kToEnd ? kMostObject
+                                                 : std::max<std::size_t>(range.length, get.most);
+    HttpResponse answer = PERDURE_TRY(bucket_->send(get, stop));
+    if (!answer.ok()) {
+        // An empty object has no range that S3 could give.
+        if (answer.status == 416 && range.length == ByteRange::kToEnd) {
+            const ObjectStat there = PERDURE_TRY(stat(name, stop));
+            if (range.offset == there.size) return Buffer();
+        }
+        return s3_error(answer, "s3:GetObject", bucket_->where(get.key));
+    }
+    const bool right_length =
+        range.length == ByteRange::kToEnd || answer.body.size() == range.length;
+    if ((!whole && answer.status != 206) || !right_length) return too_short(get.key);
+    return std::move(answer.body);
+}
+
+Result<ObjectStat> S3Store::stat(const ObjectName& name, std::stop_token stop) {
+    const S3Request head{"HEAD", bucket_->key_of(name.text())};
+    const HttpResponse answer = PERDURE_TRY(bucket_->send(head, stop));
+    if (!answer.ok()) return stat_with_reason(name, std::move(stop));
+    ObjectStat found;
+    if (const auto length = answer.header("content-length"))
+        found.size = number_of(*length).value_or(0);
+    if (const auto modified = answer.header("last-modified"))
+        found.modified_ns = parse_http_date_ns(*modified).value_or(0);
+    return found;
+}
+
+/// The answer to HEAD has no body to say why it is refused: no such key, or no such bucket?
+Result<ObjectStat> S3Store::stat_with_reason(const ObjectName& name, std::stop_token stop) {
+    S3Request get{"GET", bucket_->key_of(name.text())};
+    get.headers.push_back({"Range", "bytes=0-0"});
+    const HttpResponse answer = PERDURE_TRY(ask(std::move(get), "s3:GetObject", std::move(stop)));
+    ObjectStat found;  // it is there after all
+    const auto range = answer.header("content-range").value_or("");
+    found.size = number_of(range.substr(range.find('/') + 1)).value_or(answer.body.size());
+    if (const auto modified = answer.header("last-modified"))
+        found.modified_ns = parse_http_date_ns(*modified).value_or(0);
+    return found;
+}
+
+Result<void> S3Store::list(std::string_view prefix, const Store::ListFn& fn, std::stop_token stop) {
+    const std::string& ours = bucket_->location().prefix;
+    std::string token;
+    do {
+        S3Request get{"GET", ""};
+        get.query = {{"list-type", "2"}, {"prefix", ours + std::string(prefix)}};
+        if (!token.empty()) get.query.push_back({"continuation-token", token});
+        const HttpResponse answer = PERDURE_TRY(ask(std::move(get), "s3:ListBucket", stop));
+        pugi::xml_document document;
+        document.load_buffer(answer.body.data(), answer.body.size());
+        const pugi::xml_node result = document.child("ListBucketResult");
+        if (!result) return no_listing(ours + std::string(prefix));
+        for (const pugi::xml_node entry : result.children("Contents")) {
+            const std::string_view key = entry.child_value("Key");
+            if (!key.starts_with(ours)) continue;
+            const std::string_view name = key.substr(ours.size());
+            if (!ObjectName::parse(name)) continue;  // somebody else's
+            const ObjectStat stat{number_of(entry.child_value("Size")).value_or(0),
+                                  parse_iso_date_ns(entry.child_value("LastModified")).value_or(0)};
+            if (!fn(name, stat)) return {};
+        }
+        const bool more = is_true(result, "IsTruncated");
+        token = more ? result.child_value("NextContinuationToken") : "";
+        if (more && token.empty())
+            return Error(ErrorKind::Corrupt,
+                         bucket_->where(ours + std::string(prefix)) + ": the listing breaks off");
+    } while (!token.empty());
+    return {};
+}
+
+Result<void> S3Store::remove(const ObjectName& name, std::stop_token stop) {
+    const S3Request remove{"DELETE", bucket_->key_of(name.text())};
+    const HttpResponse answer = PERDURE_TRY(bucket_->send(remove, std::move(stop)));
+    if (answer.ok() || parse_s3_fault(answer).code == "NoSuchKey") return {};
+    return s3_error(answer, "s3:DeleteObject", bucket_->where(remove.key));
+}
+
+// ------------------------------------------------------------------------------------ versions
+
+Result<void> S3Store::list(std::string_view prefix, const ObjectVersions::ListFn& fn,
+                           std::stop_token stop) {
+    const std::string& ours = bucket_->location().prefix;
+    std::string key_marker, version_marker;
+    do {
+        S3Request get{"GET", ""};
+        get.query = {{"versions", ""}, {"prefix", ours + std::string(prefix)}};
+        if (!key_marker.empty()) get.query.push_back({"key-marker", key_marker});
+        if (!version_marker.empty()) get.query.push_back({"version-id-marker", version_marker});
+        const HttpResponse answer = PERDURE_TRY(ask(std::move(get), "s3:ListBucketVersions", stop));
+        pugi::xml_document document;
+        document.load_buffer(answer.body.data(), answer.body.size());
+        const pugi::xml_node result = document.child("ListVersionsResult");
+        if (!result) return no_listing(ours + std::string(prefix));
+        for (const auto& [name, entry] : versions_in(result, ours))
+            if (!fn(name, version_of(entry))) return {};
+        const bool more = is_true(result, "IsTruncated");
+        key_marker = more ? result.child_value("NextKeyMarker") : "";
+        version_marker = more ? result.child_value("NextVersionIdMarker") : "";
+        if (more && key_marker.empty())
+            return Error(ErrorKind::Corrupt,
+                         bucket_->where(ours + std::string(prefix)) + ": the listing breaks off");
+    } while (!key_marker.empty());
+    return {};
+}
+
+Result<Buffer> S3Store::load(const ObjectName& name, const std::string& version, ByteRange range,
+                             std::stop_token stop) {
+    if (range.length == 0) return Buffer();
+    S3Request request{"GET", bucket_->key_of(name.text())};
+    request.query = {{"versionId", version}};
+    return get(std::move(request), name, range, std::move(stop));
+}
+
+}  // namespace perdure
