@@ -12,6 +12,8 @@ import threading
 import time
 
 from process_harness import LONG, ProcessTest, content_of, count, main, signal
+
+from gateway import Gateway
 from test_writers import Host
 
 WRITERS = 8
@@ -28,12 +30,19 @@ def digest_of(content):
 class Life(ProcessTest):
     def setUp(self):
         super().setUp()
+        self.place()
         self.init()
         self.hosts = [Host(self, i) for i in range(WRITERS)]
         self.acknowledged = {}  # point -> (tree, digest of what it held)
         self.lock = threading.Lock()
         self.over = threading.Event()
         self.failures = []
+
+    def place(self):
+        """Makes the place for the repository, where that is not a directory."""
+
+    def grace(self):
+        return []
 
     # ------------------------------------------------------------------------------ processes
 
@@ -101,7 +110,7 @@ class Life(ProcessTest):
     def collect(self, random, env):
         self.over.wait(random.random())
         done = self.run_hurt(random, 1, "gc", "--idle", f"{IDLE_SECONDS}s", "--max-unused", "0",
-                             "--max-drop", "100%", env=env)
+                             "--max-drop", "100%", *self.grace(), env=env)
         if done is not None:
             summary = done.one("summary")
             count("freed_packs", summary["freed"]["packs"])
@@ -170,7 +179,23 @@ class Life(ProcessTest):
               f"last collection, {self.stored():,} after it, {space['unused']:,} unused", flush=True)
 
     def stored(self):
-        return sum(p.stat().st_size for p in (self.repo / "packs").rglob("*") if p.is_file())
+        prefixes = self.json("stats").one("stats")["prefixes"]
+        return prefixes["packs"]["bytes"]
+
+
+class LifeInABucket(Life):
+    @classmethod
+    def setUpClass(cls):
+        cls.gateway = Gateway()
+        cls.addClassCleanup(cls.gateway.stop)
+
+    def place(self):
+        self.gateway.make_bucket("fleet")
+        self.env.update(self.gateway.environment())
+        self.env["PERDURE_REPOSITORY"] = self.gateway.location("fleet")
+
+    def grace(self):
+        return ["--grace", "1s"]  # a reader that began before goes on for so long
 
 
 if __name__ == "__main__":
