@@ -168,6 +168,7 @@ void print_totals_json(const Totals& t, const StoreProperties& store,
     print_json(
         "stats",
         {{"points", t.points},
+         {"points_verified", t.verified},
          {"hosts", t.hosts},
          {"problems", t.problems},
          {"unreadable_indexes", t.unreadable_indexes},
