@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace perdure {
@@ -48,6 +49,18 @@ TEST(IamPolicy, AWriterCreatesUnderItsOwnPrefixesOnlyAndNeverOverSomething) {
                                "s3:BypassGovernanceRetention"})
         EXPECT_TRUE(allowed(of_writer, action).empty()) << action;
     EXPECT_FALSE(iam_policy(PolicyWishes{})) << "a writer without a number";
+}
+
+TEST(IamPolicy, AWriterReadsWhatFindsThatSomethingIsStoredAndNoKeySlots) {
+    const auto reads = allowed(policy(PolicyRole::Writer, WriterNumber{3}), "s3:GetObject");
+    const auto has = [&](const std::string& resource) {
+        return std::find(reads.begin(), reads.end(), resource) != reads.end();
+    };
+    EXPECT_TRUE(has("arn:aws:s3:::b/p/packs/*")) << "manifests lie in them";
+    EXPECT_TRUE(has("arn:aws:s3:::b/p/index/*"));
+    for (const std::string& resource : reads)
+        EXPECT_EQ(resource.find("/keys/"), std::string::npos) << resource;
+    EXPECT_FALSE(has("arn:aws:s3:::b/p/*"));
 }
 
 TEST(IamPolicy, NobodyMayDestroyAVersionOrDeleteANameThatDecides) {

@@ -4,6 +4,7 @@ The program is named by PERDURE_VERSITYGW, or is build/servers/bin/versitygw, wh
 it. Where it is missing the test fails.
 """
 
+import base64
 import ctypes
 import hashlib
 import hmac
@@ -120,6 +121,8 @@ class Gateway:
         signature = hmac.new(key, to_sign.encode(), "sha256").hexdigest()
         headers["Authorization"] = (f"AWS4-HMAC-SHA256 Credential={self.ACCESS}/{scope}, SignedHeaders={names}, "
                                     f"Signature={signature}")
+        if body:
+            headers["Content-MD5"] = base64.b64encode(hashlib.md5(body).digest()).decode()
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         connection.request(method, f"/{path}?{text}", body=body, headers=headers)
         response = connection.getresponse()

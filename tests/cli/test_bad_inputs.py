@@ -61,7 +61,7 @@ class Repository(CliTest):
         self.fails("list", code=1, says="next: use -r DIRECTORY")
 
     def test_a_location_this_version_does_not_know(self):
-        self.fails("list", "-r", "s3://bucket/path", code=1, says="local directories only")
+        self.fails("list", "-r", "sftp:host:/path", code=1, says="local directories and S3")
 
     def test_init_over_a_repository_and_over_other_things(self):
         self.init()

@@ -264,8 +264,11 @@ class Buckets(S3Test):
         del self.env["PERDURE_PASSWORD"]
         self.json("backup", self.tree, env=env)
         (self.tree / "more").write_text("more")
-        self.json("backup", self.tree, env=env)
-        self.json("backup", self.tree, "--no-cache", env=env)
+        with open(self.tree / "big.bin", "r+b") as big:
+            big.write(b"changed")
+        self.assertLess(self.json("backup", self.tree, env=env).one("summary")["new"], 300_000)
+        again = self.json("backup", self.tree, "--no-cache", env=env).one("summary")
+        self.assertEqual((again["new"], again["traffic"]["removals"]), (0, 0))
         probe = self.json("store", "probe", env=env).one("probe")
         self.assertIs(probe["deletes"], False)
         self.assertIs(probe["destroyable"], False)

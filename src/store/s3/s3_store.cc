@@ -132,12 +132,27 @@ Result<Buffer> S3Store::get(S3Request get, const ObjectName& name, ByteRange ran
             const ObjectStat there = PERDURE_TRY(stat(name, stop));
             if (range.offset == there.size) return Buffer();
         }
+        if (answer.status == 403 && get.query.empty() && is_missing(get.key, std::move(stop)))
+            return Error(ErrorKind::NotFound, bucket_->where(get.key) + ": no such object");
         return s3_error(answer, "s3:GetObject", bucket_->where(get.key));
     }
     const bool right_length =
         range.length == ByteRange::kToEnd || answer.body.size() == range.length;
     if ((!whole && answer.status != 206) || !right_length) return too_short(get.key);
     return std::move(answer.body);
+}
+
+/// A policy that allows listings below a prefix alone has S3 refuse what is missing like what is
+/// forbidden; a listing tells them apart.
+bool S3Store::is_missing(const std::string& key, std::stop_token stop) {
+    S3Request list{"GET", ""};
+    list.query = {{"list-type", "2"}, {"max-keys", "1"}, {"prefix", key}};
+    const auto answer = bucket_->send(list, std::move(stop));
+    if (!answer || !answer->ok()) return false;
+    pugi::xml_document document;
+    document.load_buffer(answer->body.data(), answer->body.size());
+    const pugi::xml_node result = document.child("ListBucketResult");
+    return result && key != result.child("Contents").child_value("Key");
 }
 
 Result<ObjectStat> S3Store::stat(const ObjectName& name, std::stop_token stop) {
@@ -156,7 +171,10 @@ Result<ObjectStat> S3Store::stat(const ObjectName& name, std::stop_token stop) {
 Result<ObjectStat> S3Store::stat_with_reason(const ObjectName& name, std::stop_token stop) {
     S3Request get{"GET", bucket_->key_of(name.text())};
     get.headers.push_back({"Range", "bytes=0-0"});
-    const HttpResponse answer = PERDURE_TRY(ask(std::move(get), "s3:GetObject", std::move(stop)));
+    const HttpResponse answer = PERDURE_TRY(bucket_->send(get, stop));
+    if (answer.status == 403 && is_missing(get.key, std::move(stop)))
+        return Error(ErrorKind::NotFound, bucket_->where(get.key) + ": no such object");
+    if (!answer.ok()) return s3_error(answer, "s3:GetObject", bucket_->where(get.key));
     ObjectStat found;  // it is there after all
     const auto range = answer.header("content-range").value_or("");
     found.size = number_of(range.substr(range.find('/') + 1)).value_or(answer.body.size());

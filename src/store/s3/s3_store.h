@@ -51,6 +51,7 @@ private:
     Result<HttpResponse> ask(S3Request request, std::string_view action, std::stop_token stop);
     Error too_short(const std::string& key) const;
     Error no_listing(const std::string& prefix) const;
+    bool is_missing(const std::string& key, std::stop_token stop);
     Result<ObjectStat> stat_with_reason(const ObjectName& name, std::stop_token stop);
 
     const std::unique_ptr<S3Bucket> bucket_;
