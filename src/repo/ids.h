@@ -37,8 +37,10 @@ struct BirthPack {
     friend auto operator<=>(const BirthPack&, const BirthPack&) = default;
 };
 
+/// Depends on a secret of this process: pages and indexes name packs as their writers like, and must
+/// not be able to make look-ups slow.
 struct BirthPackHash {
-    std::size_t operator()(const BirthPack& p) const { return IdHash{}(p.pack); }
+    std::size_t operator()(const BirthPack& p) const;
 };
 
 /// A block's name for life.
