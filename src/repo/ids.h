@@ -37,8 +37,8 @@ struct BirthPack {
     friend auto operator<=>(const BirthPack&, const BirthPack&) = default;
 };
 
-/// Depends on a secret of this process: pages and indexes name packs as their writers like, and must
-/// not be able to make look-ups slow.
+/// Depends on a secret of this process: pages and indexes name packs as their writers like, and
+/// must not be able to make look-ups slow.
 struct BirthPackHash {
     std::size_t operator()(const BirthPack& p) const;
 };
