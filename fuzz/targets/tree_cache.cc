@@ -53,10 +53,9 @@ public:
     }
 
     void look(bool part, ByteView bytes) {
-        if (!part || !summary_is_whole_)
-            cache_.save(summary_, part ? ByteView(summary_bytes_) : bytes);
+        if (part && !summary_is_whole_) cache_.save(summary_, summary_bytes_);
         summary_is_whole_ = part;
-        if (part) cache_.save(part_, bytes);
+        cache_.save(part ? part_ : summary_, bytes);
         PackRegistry packs;
         const auto tree = find(packs);
         if (!tree) return;
