@@ -59,6 +59,21 @@ protected:
         ASSERT_TRUE(fixture.repository->add_fate(*point, fate, {}));
     }
 
+    /// The end of `session` is not there when it is looked for the first `times` times.
+    Result<CollectionResult> gc_while_missing(SessionName session, std::uint64_t times) {
+        FaultStore store(fixture.store);
+        Credentials credentials;
+        credentials.passphrase = Passphrase("correct horse");
+        const auto opened =
+            Repository::open(store, credentials, fixture.clock, system_random(), {});
+        if (!opened) return opened.error();
+        store.add({{FaultKind::FailBefore, ErrorKind::NotFound},
+                   StoreVerb::Load,
+                   names::point(session).text(),
+                   0,
+                   times});
+        return gc_of(Maintainer::from(**opened, nullptr));
+    }
     Result<CollectionResult> gc() { return gc_of(Maintainer::from(repository(), nullptr)); }
     Result<CollectionResult> gc_of(Result<Maintainer> maintainer) {
         if (!maintainer) return maintainer.error();
@@ -115,6 +130,28 @@ TEST_F(CollectionTest, WhatOnlyAnExpiredPointNeededIsDeletedAndTheRestStays) {
     EXPECT_FALSE(is_stored(gone.pack));
     expect_readable(kept, {0});
     EXPECT_EQ(must_gc().deleted.packs, 0U) << "a second run finds nothing";
+}
+
+TEST_F(CollectionTest, APointThatIsNamedMustBeThereButMayComeWhileTheWalkPasses) {
+    const Made first = commit({"one"});
+    const auto previous = repository().load_point(first.session, {});
+    ASSERT_TRUE(previous);
+    const Made gone = commit({"two"});
+    expire(gone.session);
+    auto session = begin();
+    publish(*session, {"three"});
+    PointHeader header;
+    header.host = "h";
+    header.previous = {previous->session(), previous->digest};
+    ASSERT_TRUE(session->commit(header, PointBody(), LivenessSummary(), {}));
+    const auto lost = gc_while_missing(first.session, FaultRule::kForever);
+    ASSERT_FALSE(lost);
+    EXPECT_EQ(lost.error().kind(), ErrorKind::Corrupt);
+    EXPECT_TRUE(is_stored(gone.pack));
+    const auto came = gc_while_missing(first.session, 1);
+    ASSERT_TRUE(came) << came.error().describe();
+    EXPECT_FALSE(is_stored(gone.pack));
+    expect_readable(first, {0});
 }
 
 TEST_F(CollectionTest, AnIndexGoesOnceItsPointExpiredAndItsPacksAreGone) {

@@ -236,11 +236,16 @@ std::vector<SessionName> CollectorDriver::needless_indexes() const {
     return needless;
 }
 
-bool CollectorDriver::is_lost(const SessionDigest& end) const {
+/// A session that was open when the walk came by may have ended since, and what names its end been
+/// read after that: then it is looked for again.
+Result<bool> CollectorDriver::is_lost(const SessionDigest& end) const {
     const auto last = last_counting(end.session.writer);
     if (last && end.session.session > *last) return false;
     const auto at = ends_.find(end.session);
-    return at == ends_.end() || at->second.digest != end.digest;
+    if (at != ends_.end()) return at->second.digest != end.digest;
+    const auto object = store().load(names::point(end.session), ByteRange::all(), stop_);
+    if (!object && object.error().kind() != ErrorKind::NotFound) return object.error();
+    return !object || digest_of(*object) != end.digest;
 }
 
 Result<void> CollectorDriver::refuse_lost_points() const {
@@ -253,10 +258,11 @@ Result<void> CollectorDriver::refuse_lost_points() const {
     if (!lists_.lists().empty()) {
         const auto& [k, newest] = *lists_.lists().rbegin();
         for (const SessionDigest& end : newest.list.counted)
-            if (is_lost(end)) return refuse(end.session, names::condemned_list(k).text());
+            if (PERDURE_TRY(is_lost(end)))
+                return refuse(end.session, names::condemned_list(k).text());
     }
     for (const auto& [session, end] : ends_)
-        if (end.previous && is_lost(*end.previous))
+        if (end.previous && PERDURE_TRY(is_lost(*end.previous)))
             return refuse(end.previous->session, names::point(session).text());
     return {};
 }

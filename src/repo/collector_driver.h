@@ -133,7 +133,7 @@ private:
 
     Result<void> refuse_lost_points() const;
     Result<void> refuse_share(const std::vector<PackNumber>&) const;
-    bool is_lost(const SessionDigest&) const;
+    Result<bool> is_lost(const SessionDigest&) const;
     Result<bool> may_fence(SessionName);
     Result<OpenSession> describe(SessionName) const;
     Result<void> find_waited_for();
