@@ -7,10 +7,14 @@
 #include <iterator>
 #include <map>
 
+#include "app/prices.h"
 #include "base/clock.h"
 #include "codec/byte_io.h"
 #include "engine/previous_tree.h"
+#include "repo/aside.h"
 #include "repo/block_reader.h"
+#include "repo/collection_records.h"
+#include "repo/ledger.h"
 #include "repo/session_cache.h"
 #include "store/local/local_store.h"
 #include "support/fuzz.h"
@@ -271,6 +275,35 @@ void write_points(const Corpus& corpus) {
     corpus.put("log_position", "first", encode_log_position(WriterNumber{3}, {}));
 }
 
+void write_collections(const Corpus& corpus) {
+    CondemnedList list;
+    list.number = 2;
+    list.time_ns = 1'800'000'000'000'000'000;
+    list.packs = {birth_pack()};
+    list.counted = {some_session()};
+    corpus.put("condemned_list", "one-pack", encode_condemned_list(list, {1, 1}));
+    CollectionVerdict verdict;
+    verdict.number = 2;
+    verdict.list = some_digest();
+    verdict.dropped = {birth_pack()};
+    verdict.barriers = {birth_pack().session};
+    corpus.put("verdict", "one-pack", encode_verdict(verdict, {1, 1}));
+    corpus.put("aside", "replaced",
+               encode_aside({"index/00000001/0000000000000001", to_buffer(as_bytes("damaged")),
+                             some_digest(), 1, "from a replica"}));
+    corpus.put("aside", "missing", encode_aside({"perdure", {}, {}, 1, "it was gone"}));
+    for (const auto kind : {LedgerKind::Checked, LedgerKind::Verified, LedgerKind::Repaired}) {
+        LedgerRecord record;
+        record.kind = kind;
+        record.previous = some_digest();
+        record.sessions = {some_session()};
+        record.packs = {birth_pack()};
+        record.text = "text";
+        corpus.put("ledger_record", "kind-" + std::to_string(static_cast<int>(kind)),
+                   encode_ledger_record(record));
+    }
+}
+
 void write_frames(const Corpus& corpus) {
     const RecordPlace place{repository_id(), ObjectType::Index, "fuzz"};
     const Buffer sealed =
@@ -476,6 +509,30 @@ void write_options(const Corpus& corpus) {
                "a/../../b\n\n"});
 }
 
+constexpr std::string_view kFault =
+    "\x64"
+    "Fri, 15 Jan 2027 09:00:00 GMT\n<Error><Code>AuthorizationHeaderMalformed</Code>"
+    "<Message>the region is wrong</Message><Region>eu-west-3</Region></Error>";
+constexpr std::string_view kPolicy =
+    R"(0{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["s3:Get*"],
+        "Resource": "arn:aws:s3:::bucket/*", "Condition": {"StringLike": {"s3:prefix": "p/*"}}}]})";
+
+void write_s3(const Corpus& corpus) {
+    put_texts(corpus, "aws_profile",
+              {"0[default]\nregion = eu-west-1\n[profile a]\nrole_arn=r\ns3 =\n  max = 1\n# c\n",
+               "1[a]\naws_access_key_id = A\naws_secret_access_key = B\n"});
+    put_texts(corpus, "aws_credentials",
+              {R"({"Version": 1, "AccessKeyId": "A", "SecretAccessKey": "B"})",
+               R"({"Version": 1, "AccessKeyId": "A", "SecretAccessKey": "B", "SessionToken": "C",
+                   "Expiration": "2030-01-01T00:00:00Z"})"});
+    put_texts(corpus, "s3_location",
+              {"s3://bucket/a/prefix\n\n", "s3:https://host:9000/bucket\n\n",
+               "s3://bucket\nhttp://127.0.0.1:7070\n"});
+    put_texts(corpus, "s3_fault", {kFault, "\x68\nnot xml", "\xcb\n"});
+    put_texts(corpus, "prices", {built_in_prices()});
+    put_texts(corpus, "cloudsim_policy", {kPolicy});
+}
+
 void write_packed_options(const Corpus& corpus) {
     ByteWriter entry;
     entry.u8(1);
@@ -524,12 +581,14 @@ void write_all(const fs::path& golden, const fs::path& folder) {
     write_epoch(corpus);
     write_enrolments(corpus);
     write_points(corpus);
+    write_collections(corpus);
     write_frames(corpus);
     write_packs(corpus);
     write_blocks(corpus);
     write_pages(corpus);
     write_keys(corpus);
     write_options(corpus);
+    write_s3(corpus);
     write_packed_options(corpus);
     write_cache(corpus);
 }
