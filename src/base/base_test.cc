@@ -80,6 +80,12 @@ TEST(SecretText, AssignmentLeavesNoTailOfTheOldText) {
     for (std::size_t i = 3; i < 64; ++i) EXPECT_EQ(old[i], std::byte{0}) << i;
 }
 
+TEST(Time, OfSecondsIsWithinWhatATimeHolds) {
+    EXPECT_EQ(time_of_seconds(-1).nanoseconds, -1'000'000'000);
+    EXPECT_EQ(time_of_seconds(253'402'300'799).nanoseconds / 1'000'000'000, 9'223'372'036);
+    EXPECT_LT(time_of_seconds(INT64_MIN).nanoseconds, 0);
+}
+
 TEST(TaskGroup, FirstErrorStopsTheRest) {
     TaskGroup group;
     std::atomic<bool> stopped = false;

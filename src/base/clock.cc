@@ -1,5 +1,6 @@
 #include "base/clock.h"
 
+#include <algorithm>
 #include <ctime>
 
 #include <cstdio>
@@ -27,6 +28,11 @@ public:
 Clock& system_clock() {
     static SystemClock clock;
     return clock;
+}
+
+Time time_of_seconds(std::int64_t seconds) {
+    constexpr std::int64_t kLimit = 9'223'372'036;  // in 1677 and 2262
+    return {std::clamp(seconds, -kLimit, kLimit) * 1'000'000'000};
 }
 
 std::string to_iso8601(Time time) {

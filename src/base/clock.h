@@ -22,6 +22,9 @@ public:
 /// The system's clocks. One for the whole process; thread-safe.
 Clock& system_clock();
 
+/// Of seconds since 1970; beyond what a Time holds, the nearest that it does.
+Time time_of_seconds(std::int64_t seconds);
+
 /// "2026-11-21T09:47:23Z", UTC, whole seconds.
 std::string to_iso8601(Time time);
 

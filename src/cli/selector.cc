@@ -76,8 +76,7 @@ Result<std::int64_t> parse_time(const std::string& text) {
         if (end == nullptr || *end != '\0') continue;
         const long offset = parts.tm_gmtoff;  // timegm() takes no notice of it
         const auto seconds = static_cast<std::int64_t>(::timegm(&parts)) - offset;
-        constexpr std::int64_t kLimit = 9'223'372'036;  // of a count of nanoseconds: in 1677, 2262
-        return std::clamp(seconds, -kLimit, kLimit) * 1'000'000'000;
+        return time_of_seconds(seconds).nanoseconds;
     }
     return Error(ErrorKind::InvalidInput, "\"" + text + "\" is no time")
         .with_hint("write it as 2026-11-21 or 2026-11-21T09:47:00 (UTC)");

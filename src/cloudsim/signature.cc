@@ -225,7 +225,7 @@ std::optional<Time> parse_basic_time(const std::string& text) {
     std::tm parts{};
     const char* end = ::strptime(text.c_str(), "%Y%m%dT%H%M%SZ", &parts);
     if (text.size() != 16 || end == nullptr || *end != '\0') return std::nullopt;
-    return Time{static_cast<std::int64_t>(::timegm(&parts)) * 1'000'000'000};
+    return time_of_seconds(::timegm(&parts));
 }
 
 ApiResult<SigningState> verify_signature(const Request& request, const Claim& claim,

@@ -23,7 +23,7 @@ std::optional<std::string> scan(const std::string& text, const char* format, Tim
     std::tm parts{};
     const char* end = ::strptime(text.c_str(), format, &parts);
     if (end == nullptr || parts.tm_year > 2200 - 1900) return std::nullopt;
-    time = {static_cast<std::int64_t>(::timegm(&parts)) * kSecond};
+    time = time_of_seconds(::timegm(&parts));
     return std::string(end);
 }
 

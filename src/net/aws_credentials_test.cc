@@ -222,6 +222,14 @@ TEST_F(AwsCredentialsTest, AreRenewedFiveMinutesBeforeTheyExpire) {
     EXPECT_FALSE(chain->get({}));
 }
 
+TEST_F(AwsCredentialsTest, ThoseThatExpireBeyondOurTimeAreGood) {
+    be_an_instance("9999-12-31T23:59:59Z");
+    expect_key(get(), "INSTANCE");
+    const std::size_t asked = server.requests().size();
+    ASSERT_TRUE(chain->get({}));
+    EXPECT_EQ(server.requests().size(), asked) << "and are not asked for again";
+}
+
 TEST_F(AwsCredentialsTest, AnInstanceWithoutARoleNamesTheRemedy) {
     answers["PUT /latest/api/token"] = [](const ReceivedRequest&) { return answer(200, "imds"); };
     const auto none = get();

@@ -11,7 +11,6 @@ namespace perdure {
 
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::size_t kMostAnswer = 1U << 20;
 constexpr const char* kMetadataTokenSeconds = "21600";
 constexpr std::string_view kTokenPath = "/latest/api/token";
@@ -24,7 +23,7 @@ Error missing(const std::string& from, const std::string& what) {
 std::optional<Time> time_of(const std::string& text) {
     std::tm parts{};
     if (::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts) == nullptr) return std::nullopt;
-    return Time{static_cast<std::int64_t>(::timegm(&parts)) * kSecond};
+    return time_of_seconds(::timegm(&parts));
 }
 
 /// The JSON that credential_process, containers and the metadata service print.

@@ -21,7 +21,7 @@ std::optional<std::int64_t> time_of(std::string_view text, const char* format) {
     std::tm parts{};
     const std::string copy(text);
     if (::strptime(copy.c_str(), format, &parts) == nullptr) return std::nullopt;
-    return static_cast<std::int64_t>(::timegm(&parts)) * kSecond;
+    return time_of_seconds(::timegm(&parts)).nanoseconds;
 }
 
 std::string base64(ByteView bytes) {
