@@ -125,8 +125,8 @@ ApiResult<json> Admin::set_settings(const json& document) {
         s.if_match_unquoted_only =
             document.value("if_match_unquoted_only", s.if_match_unquoted_only);
         s.ignore_checksums = document.value("ignore_checksums", s.ignore_checksums);
-        for (const auto& [tier, seconds] :
-             document.value("restore_seconds", json::object()).items())
+        const json tiers = document.value("restore_seconds", json::object());
+        for (const auto& [tier, seconds] : tiers.items())
             s.restore_seconds[tier] = seconds.get<std::uint64_t>();
         settings = s;
         return to_json(settings);

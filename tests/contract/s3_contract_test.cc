@@ -17,14 +17,28 @@
 namespace perdure {
 namespace {
 
+/// Both servers, from their first use to the end of the tests: OpenSSL frees what it holds for a
+/// thread only while it is in use itself.
+class Servers final : public testing::Environment {
+public:
+    void TearDown() override {
+        versity.reset();
+        cloudsim.reset();
+    }
+    std::unique_ptr<VersityGateway> versity;
+    std::unique_ptr<CloudSimServer> cloudsim;
+};
+Servers* const servers =
+    static_cast<Servers*>(testing::AddGlobalTestEnvironment(new Servers));  // gtest's own
+
 VersityGateway& gateway() {
-    static VersityGateway one;
-    return one;
+    if (!servers->versity) servers->versity = std::make_unique<VersityGateway>();
+    return *servers->versity;
 }
 
 CloudSimServer& cloudsim_server() {
-    static CloudSimServer one;
-    return one;
+    if (!servers->cloudsim) servers->cloudsim = std::make_unique<CloudSimServer>();
+    return *servers->cloudsim;
 }
 
 enum class Server { Versity, CloudSim };
