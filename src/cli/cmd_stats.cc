@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -31,8 +32,15 @@ struct Blocks {
     std::uint64_t blocks = 0, leaves = 0, raw = 0, sealed = 0;
 };
 
+/// Contents that were overwritten or deleted and that the store still keeps, and asks money for.
+struct OldVersions {
+    Amount amount;
+    std::int64_t oldest_ns = 0, newest_ns = 0;  // when they ceased to be what a name holds
+};
+
 struct Totals {
     std::map<std::string, Amount> by_prefix;
+    std::optional<OldVersions> old_versions;  // only where versions are kept, and may be listed
     std::unordered_set<BirthPack, BirthPackHash> stored_packs;
     Amount all, data_packs, metadata_packs;
     Blocks data, metadata;
@@ -67,6 +75,32 @@ Result<void> count_objects(Store& store, Totals& totals, std::stop_token stop) {
             return true;
         },
         stop);
+}
+
+/// A version is old from when the next one of its name, which is listed before it, came.
+void count_old_versions(Store& store, Totals& totals, std::stop_token stop) {
+    ObjectVersions* versions = store.versions();
+    if (versions == nullptr) return;
+    OldVersions old;
+    std::string of;
+    std::int64_t followed_ns = 0;
+    const auto listed = versions->list(
+        "",
+        [&](std::string_view name, const ObjectVersion& version) {
+            const bool first = name != of;
+            if (first) of = name;
+            if (!version.is_newest && !version.is_deletion) {
+                ++old.amount.objects;
+                old.amount.bytes += version.size;
+                const std::int64_t since = first ? version.modified_ns : followed_ns;
+                if (old.oldest_ns == 0 || since < old.oldest_ns) old.oldest_ns = since;
+                old.newest_ns = std::max(old.newest_ns, since);
+            }
+            followed_ns = version.modified_ns;
+            return true;
+        },
+        stop);
+    if (listed) totals.old_versions = old;
 }
 
 Result<void> count_points(const Repository& repository, Totals& totals, std::stop_token stop) {
@@ -152,6 +186,25 @@ void print_space(const Totals& t) {
     fmt::print("\n");
 }
 
+nlohmann::json old_versions_json(const std::optional<OldVersions>& old) {
+    if (!old) return nlohmann::json();
+    nlohmann::json fields{{"versions", old->amount.objects}, {"bytes", old->amount.bytes}};
+    if (old->amount.objects > 0) {
+        fields["oldest"] = to_iso8601({old->oldest_ns});
+        fields["newest"] = to_iso8601({old->newest_ns});
+    }
+    return fields;
+}
+
+void print_old_versions(const OldVersions& old) {
+    fmt::print("noncurrent:    {} in {} versions", human_bytes(old.amount.bytes),
+               old.amount.objects);
+    if (old.amount.objects > 0)
+        fmt::print(", since {} to {}; the bucket's lifecycle rule says when they go",
+                   local_time(old.oldest_ns), local_time(old.newest_ns));
+    fmt::print("\n");
+}
+
 double ratio(std::uint64_t of, std::uint64_t to) {
     return to == 0 ? 0 : static_cast<double>(of) / static_cast<double>(to);
 }
@@ -183,6 +236,7 @@ void print_totals_json(const Totals& t, const StoreProperties& store,
          {"compression", ratio(t.data.raw, t.data.sealed)},
          {"saving", ratio(t.logical, t.all.bytes)},
          {"space", space_json(t)},
+         {"noncurrent", old_versions_json(t.old_versions)},
          {"store",
           {{"description", store.description},
            {"conditional_create", store.conditional_create},
@@ -211,6 +265,7 @@ void print_totals(const Totals& t, const StoreProperties& store,
                human_bytes(t.data_packs.bytes), t.metadata_packs.objects,
                human_bytes(t.metadata_packs.bytes));
     if (t.space) print_space(t);
+    if (t.old_versions) print_old_versions(*t.old_versions);
     fmt::print("objects:\n");
     for (const auto& [prefix, amount] : t.by_prefix)
         fmt::print("  {:<12} {:>8}  {:>11}\n", printable(prefix), amount.objects,
@@ -233,6 +288,7 @@ Result<void> run_stats(Context& context) {
     const auto opened = PERDURE_TRY(context.open(Need::AnyKey));
     Totals totals;
     PERDURE_TRY(count_objects(*opened.store, totals, context.stop()));
+    count_old_versions(*opened.store, totals, context.stop());
     PERDURE_TRY(count_points(*opened.repository, totals, context.stop()));
     PERDURE_TRY(count_blocks(*opened.repository, totals, context.stop()));
     count_space(opened, totals, context.stop());

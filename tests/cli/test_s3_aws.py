@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import unittest
 
 from cloudsim import ACCOUNT, CloudSim
@@ -116,6 +117,20 @@ class Bucket(AwsTest):
         probe = self.json("store", "probe").one("probe")
         self.assertEqual(probe["dangers"], ['the lifecycle rule "tidy" deletes objects after 90 days'])
         self.assertIn("DANGER: the lifecycle rule", self.run_program("stats").out)
+
+
+    def test_what_old_versions_take_is_told(self):
+        self.json("init", "--create-bucket")
+        self.json("backup", self.tree)
+        old = self.json("stats").one("stats")["noncurrent"]  # the probe's own object
+        listing = self.cloud.request("GET", "bucket", [("list-type", "2")]).decode()
+        pack = re.search("<Key>([^<]*/packs/[^<]*)</Key>", listing)[1]
+        size = len(self.cloud.request("GET", f"bucket/{pack}"))
+        self.cloud.request("DELETE", f"bucket/{pack}")
+        stats = self.json("stats", code=None).one("stats")
+        self.assertEqual(stats["noncurrent"]["bytes"], old["bytes"] + size)
+        self.assertEqual(stats["noncurrent"]["versions"], old["versions"] + 1)
+        self.assertIn("noncurrent:", self.run_program("stats", code=None).out)
 
 
 class Credentials(AwsTest):
