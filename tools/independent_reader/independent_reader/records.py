@@ -8,7 +8,7 @@ from .primitives import Corrupt, Reader, Unsupported, crc32c, digest, hkdf, open
 from .schema import messages
 
 CONFIG, EPOCH, KEY_SLOT, ENROLMENT, LOG_ENTRY, POINT, POINT_BODY, INDEX = range(1, 9)
-MANIFEST, FATE = 11, 16
+MANIFEST, FATE, IMPORT = 11, 16, 19
 CLEAR, INDEX_KEY, SESSION = range(3)
 OWNER, WRITER, MAINTAINER, VERIFIER = range(1, 5)
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 from . import keys
 from .primitives import Corrupt, Session, Unsupported, digest
-from .records import (CLEAR, CONFIG, ENROLMENT, EPOCH, FATE, INDEX_KEY, KEY_SLOT, LOG_ENTRY, MAINTAINER, OWNER, POINT,
-                      POINT_BODY, SESSION, VERIFIER, open_record, parse)
+from .records import (CLEAR, CONFIG, ENROLMENT, EPOCH, FATE, IMPORT, INDEX_KEY, KEY_SLOT, LOG_ENTRY, MAINTAINER,
+                      OWNER, POINT, POINT_BODY, SESSION, VERIFIER, open_record, parse)
 from .schema import messages
 
 POINT_KINDS = (messages.FILES, messages.VOLUME, messages.STREAM, messages.INSTANCE, messages.PROVIDER,
                messages.REPAIRED, messages.COPY)
 KNOWN_FEATURES = frozenset()
+FIRST_OF_REPLICAS = 1 << 31
 
 
 @dataclass
@@ -30,7 +31,7 @@ class Repository:
         """`secret`: passphrase or recovery key as bytes. `report(name, why)` is told of what cannot be believed."""
         self.folder, self.report = folder, report
         self._problems = set()
-        self._boxes, self._ends = {}, {}
+        self._boxes, self._ends, self._others = {}, {}, {}
         self._load_config()
         self._load_epochs()
         self._adopt(self._seed(secret))
@@ -173,7 +174,7 @@ class Repository:
             record.signed_by(self.id, self.epochs[record.epoch - 1].owner_verify_key)
 
     def _by_enrolled(self, record, number):
-        certificate = self.certificates.get(number)
+        certificate = self._certificate(number)
         return certificate is not None and record.signer == number and record.role == certificate.role and \
             record.signed_by(self.id, certificate.verify_key)
 
@@ -184,8 +185,17 @@ class Repository:
         if not self._by_enrolled(record, writer):
             raise Corrupt("is not signed by its writer")
 
+    def _first_enrolment(self):
+        if self.load("writers/00000001") is None:
+            for name in self.list("writers"):
+                if (number := int(name.split("/")[1], 16)) >= FIRST_OF_REPLICAS:
+                    return number
+        return 1
+
     def _load_enrolments(self):
-        self.certificates, self.last_numbers, before, number = {}, {}, b"", 1
+        self.certificates, self.last_numbers, before, number = {}, {}, b"", self._first_enrolment()
+        self.is_replica = number >= FIRST_OF_REPLICAS
+        self._led_back_to = self._chain_in_force(number) if self.is_replica else set()
         for revocation in self.epochs[-1].revocations:
             self._revoke(revocation)
         while (data := self.load(name := f"writers/{number:08x}")) is not None:
@@ -219,9 +229,30 @@ class Repository:
         barrier = enrolment.kind == messages.Enrolment.BARRIER
         if not (self._by_maintainer(record) if barrier else self._by_owner(record)):
             raise Corrupt("is signed by someone who may not")
-        if record.role == OWNER and self._rotated_away(record.epoch, number):
+        if record.role == OWNER and self._rotated_away(record.epoch, number) and digest(data) not in self._led_back_to:
             raise Corrupt("is signed with owner keys that had been rotated away")
         return enrolment
+
+    def _chain_in_force(self, number):
+        """Digests of a replica's enrolments to which one that is signed with the owner keys in force leads back."""
+        chain = []
+        while (data := self.load(name := f"writers/{number:08x}")) is not None:
+            chain.append((name, data))
+            number += 1
+        found, wanted = set(), None
+        for name, data in reversed(chain):
+            try:
+                record = self._open(data, name, ENROLMENT)
+                in_force = self._by_owner(record) and self._same_owner(record.epoch, len(self.epochs))
+                if in_force or digest(data) == wanted:
+                    found.add(digest(data))
+                    wanted = parse(messages.Enrolment, record.body).previous_digest
+            except Corrupt:
+                wanted = None
+        return found
+
+    def _same_owner(self, one, other):
+        return self.epochs[one - 1].owner_verify_key == self.epochs[other - 1].owner_verify_key
 
     def _rotated_away(self, epoch, number):
         """Whether an enrolment so high could only be signed by keys newer than those of `epoch`."""
@@ -232,12 +263,46 @@ class Repository:
         last = self.last_numbers.get(revocation.enrolment, revocation.last_number)
         self.last_numbers[revocation.enrolment] = min(last, revocation.last_number)
 
+    # ---- what a replica holds of others
+
+    def _imported(self, original):
+        """The object that was called so in the source; None if a replica does not hold it."""
+        name = f"imports/{original}"
+        data = self.load(name)
+        if data is None:
+            return None
+        record = self._open(data, name, IMPORT)
+        if not self._by_maintainer(record):
+            raise Corrupt(f"{name}: is signed by someone who may not")
+        imported = parse(messages.Import, record.body)
+        if imported.name != original.encode():
+            raise Corrupt(f"{name}: is another object's")
+        return imported.object
+
+    def _certificate(self, writer):
+        """Enrolled here, or in the source of which this is a replica."""
+        if writer in self.certificates or not self.is_replica:
+            return self.certificates.get(writer)
+        if writer not in self._others:
+            self._others[writer] = None
+            name = f"writers/{writer:08x}"
+            try:
+                if (data := self._imported(name)) is not None:
+                    enrolment = self._read_enrolment(name, writer, data)
+                    if enrolment.kind == messages.Enrolment.CERTIFICATE:
+                        self._others[writer] = enrolment.certificate
+            except Corrupt as error:
+                self.problem(name, error)
+        return self._others[writer]
+
     # ---- sessions
 
     def _log_entry(self, session):
         """(digest, entry) of a session's log entry."""
         name = f"log/{session.path()}"
         data = self.load(name)
+        if data is None:
+            data = self._imported(name)
         if data is None:
             raise Corrupt(f"{name} is missing")
         record = self._open(data, name, LOG_ENTRY)
@@ -298,7 +363,7 @@ class Repository:
         log_digest, entry = self._log_entry(session)
         self.note_box(session, entry.sealed_secret, "log")
         point = self._end(session)
-        header, certificate = point.header, self.certificates[session.writer]
+        header, certificate = point.header, self._certificate(session.writer)
         if header.kind == messages.END_UNKNOWN:
             raise Corrupt("is of an unknown kind")
         if header.log_digest != log_digest:
@@ -340,7 +405,24 @@ class Repository:
                     points.append(point)
             except (Corrupt, Unsupported) as error:
                 self.problem(name, error)
-        return sorted(points, key=lambda p: p.header.finished)
+        return sorted(self._settle(points), key=lambda p: p.header.finished)
+
+    def _settle(self, points):
+        """Without points that others stand for, and in a replica those that no copy lists, and the copies' own."""
+        def named(by):
+            return {(p.writer, p.number, p.digest) for p in by}
+
+        def at(point):
+            return point.session.writer, point.session.number, point.digest
+
+        repaired = named(p.header.repaired for p in points if p.header.kind == messages.REPAIRED)
+        points = [p for p in points if at(p) not in repaired]
+        if not self.is_replica:
+            return points
+        copied = named(c for p in points if p.header.kind == messages.COPY for c in p.header.copied)
+        return [p for p in points
+                if (at(p) in copied if p.session.writer not in self.certificates
+                    else p.header.kind != messages.COPY or p.body)]
 
     def _apply_fates(self, point):
         for name in self.list(f"fate/{point.session.path()}"):
