@@ -115,10 +115,12 @@ Result<Passphrase> read_password(const PasswordSource& source, const std::string
             return parse_password(value, "in " + source.environment);
     const Fd terminal(::open("/dev/tty", O_RDWR | O_CLOEXEC));
     if (!terminal)
-        return Error(ErrorKind::Denied, "no password given, and no terminal to ask on")
-            .with_hint(
-                "use --password-file, --password-command, PERDURE_PASSWORD_FILE or "
-                "PERDURE_PASSWORD_COMMAND");
+        return Error(ErrorKind::Denied,
+                     "no password given, and no terminal to ask for the " + prompt)
+            .with_hint("use " + source.option + "-file or " + source.option + "-command" +
+                       (source.read_environment ? ", " + source.environment + "_FILE or " +
+                                                      source.environment + "_COMMAND"
+                                                : ""));
     Passphrase first = PERDURE_TRY(from_terminal(terminal.get(), prompt));
     if (confirm) {
         const Passphrase second = PERDURE_TRY(from_terminal(terminal.get(), prompt + ", again"));

@@ -15,7 +15,8 @@ struct PasswordSource {
     std::string
         command;  // --password-command, PERDURE_PASSWORD_COMMAND: run by /bin/sh, its first line
     std::string environment = "PERDURE_PASSWORD";
-    bool read_environment = true;  // off for a *new* password
+    bool read_environment = true;       // off for a *new* password
+    std::string option = "--password";  // what the options begin with, for errors
 };
 
 /// The first line of `text`. InvalidInput, naming where it is `from`, if that is empty.

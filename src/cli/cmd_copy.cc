@@ -176,6 +176,7 @@ void add_copy_command(CLI::App& app, Context& context) {
     auto* command = app.add_subcommand("copy", "copy points into another repository");
     auto a = std::make_shared<CopyArguments>();
     a->password.environment = "PERDURE_TO_PASSWORD";
+    a->password.option = "--to-password";
     command->add_option("points", a->points, "which points (default: all)");
     command->add_option("--to", a->to, "the repository to copy to")
         ->envname("PERDURE_TO_REPOSITORY")

@@ -32,6 +32,7 @@ struct WriterArguments {
 
 void add_new_password_options(CLI::App& command, NewPassword& wanted) {
     wanted.source.read_environment = false;
+    wanted.source.option = "--new-password";
     command.add_option("--new-password-file", wanted.source.file,
                        "read the new password from this file");
     command.add_option("--new-password-command", wanted.source.command,

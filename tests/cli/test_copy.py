@@ -133,6 +133,8 @@ class Copies(CliTest):
         self.make_other()
         self.fails("copy", "--to", self.other, code=12, says="wrong password",
                    env={"PERDURE_TO_PASSWORD": "guess"})
+        del self.env["PERDURE_TO_PASSWORD"]
+        self.fails("copy", "--to", self.other, code=1, says="password of .*other(?s:.*)--to-password-file")
         self.fails("copy", "9-9", "--to", self.other, code=1, says="no point")
 
     # ---- replicas
