@@ -198,9 +198,11 @@ def run_forget(chain: Chain, row: str, path: pathlib.Path, expected: str, keep: 
 def make_points(tool: Tool, path: pathlib.Path, count: int) -> None:
     """As many backups of a small tree, of which one file is new each time."""
     rng = random.Random(1000)
+    tool.as_writer = True
     for number in range(count):
         (path / "new").write_bytes(f"{number}\n".encode() + rng.randbytes(256 << 10))
         tool.backup(path)
+    tool.as_writer = False
 
 
 def run_versions(chain: Chain, prefix: str, versions: list[pathlib.Path]) -> None:

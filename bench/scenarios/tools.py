@@ -21,6 +21,8 @@ class Tool:
     program = ""
     allowed = (0,)
     has_s3 = True
+    as_writer = False  # backups by the key that init left on this machine, where there is such a thing
+    same_format = ""   # the tool whose repositories it works with as with its own
 
     def __init__(self, place: pathlib.Path, program: str, server: Server | None = None) -> None:
         self.place, self.executable, self.server = place, program, server
@@ -72,6 +74,9 @@ class Tool:
         """Every stored byte is read and verified."""
         raise NotImplementedError
 
+    def list(self) -> Cost:
+        return self.do("snapshots")
+
     def forget(self, keep: int) -> Cost:
         """All but the latest backups are forgotten, and what only they needed is deleted at once."""
         raise NotImplementedError
@@ -81,7 +86,6 @@ class Perdure(Tool):
     name = program = "perdure"
     version_words = ("version",)
     compression = "auto"
-    as_writer = False  # by the key that init left on this machine, as a scheduled run; no password
 
     @classmethod
     def find(cls, checkout: pathlib.Path) -> str | None:
@@ -181,6 +185,7 @@ class BorgZstd(Borg):
 
 class Rustic(Tool):
     name = program = "rustic"
+    same_format = "restic"
 
     def environment(self) -> dict[str, str]:
         if self.server:
@@ -244,6 +249,9 @@ class Kopia(Tool):
 
     def check(self) -> Cost:
         return self.do("snapshot", "verify", "--verify-files-percent", "100")
+
+    def list(self) -> Cost:
+        return self.do("snapshot", "list", "--all")
 
     def forget(self, keep: int) -> Cost:
         return self.do("policy", "set", "--global", "--keep-latest", str(keep), *(
