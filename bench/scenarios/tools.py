@@ -119,7 +119,7 @@ class Perdure(Tool):
 
     def forget(self, keep: int) -> Cost:
         return self.do("forget", "--unsafe-allow-sudden-change", "--keep-last", str(keep)).plus(
-            self.do("gc", "--now", sync=True))
+            self.do("gc", "--now", "--max-drop", "100%", sync=True))
 
 
 class Restic(Tool):
