@@ -2,6 +2,8 @@
 """Perdure and its peers side by side on the same trees. See scripts/bench --help."""
 
 import argparse
+import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -16,16 +18,21 @@ import rows
 import table
 import trees
 from measure import WrongResult
+from s3_server import Server
 from tools import TOOLS, Tool
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 EPILOG = """rows:
-""" + "\n".join(f"  {row.name:<16}{row.title}" for row in rows.ROWS) + """
+""" + "\n".join(f"  {row.name:<32}{row.title}" for row in rows.ROWS) + """
 
 A row name may end in * (usr-*). Each run has a fresh repository; the cache of the system is warm; the
 time includes key derivation, all child processes and `sync -f` of the repository. A wrong exit code or
 a restored tree with another hash fails the bench. Raw runs, one JSON object a line, the table in
-Markdown and JSON lie in build/bench/<time>/; --report joins several such folders."""
+Markdown and JSON lie in build/bench/<time>/; --report joins several such folders.
+
+The rows over S3 run against versitygw (scripts/setup builds it), a new one for each run, directly and
+through a proxy of the bench that makes each answer 30 ms late; beside them a plain loop of PUTs or GETs
+over the same server moves as many bytes. Durable is what the server calls so; nothing is flushed."""
 
 
 def arguments() -> argparse.Namespace:
@@ -40,6 +47,7 @@ def arguments() -> argparse.Namespace:
                         help="where trees and repositories go: 20 GB for all rows")
     parser.add_argument("--output", type=pathlib.Path, help="default build/bench/<time>")
     parser.add_argument("--scale", type=float, default=1.0, help="smaller trees, to try the bench itself")
+    parser.add_argument("--lock", type=pathlib.Path, help="a file whose lock (flock) is held while a tool runs")
     parser.add_argument("--report", type=pathlib.Path, nargs="+", metavar="FOLDER",
                         help="no run: the table of earlier ones")
     return parser.parse_args()
@@ -101,23 +109,76 @@ class Bench:
         self.work.mkdir(parents=True, exist_ok=True)
         return trees.prepared(self.work / (name + self.suffix), make, self.given.scale)
 
-    def each(self, prefix: str, body, only_perdure: bool = False, runs: int | None = None) -> None:
-        """body(chain) for each tool and run, tools taking turns so that drift hits all alike."""
+    def each(self, prefix: str, body, only_perdure: bool = False, runs: int | None = None,
+             delay: int | None = None, made=None) -> None:
+        """body(chain) for each tool and run, tools taking turns so that drift hits all alike. `delay`: to
+        an S3 server whose answers are that many milliseconds late. `made`: places that the tools filled
+        earlier, of which each run gets a copy."""
         for run in range(1, (runs or self.given.runs) + 1):
             for tool, program, version in self.tools:
                 if only_perdure and tool.name != "perdure":
                     continue
-                place = self.work / "run"
+                if delay is not None and not tool.has_s3 or made is not None and tool.name not in made:
+                    continue
+                with self.undisturbed():
+                    self.one(prefix, run, (tool, program, version), body, delay, made)
+
+    def one(self, prefix: str, run: int, chosen: tuple[type[Tool], str, str], body, delay: int | None,
+            made: dict[str, pathlib.Path] | None) -> None:
+        tool, program, version = chosen
+        place = self.work / "run"
+        trees.empty_aside(place, self.aside)
+        if made is not None:
+            subprocess.run(["cp", "-a", str(made[tool.name]), str(place)], check=True)
+        print(f"bench: {prefix}, run {run}, {tool.name} {version}", flush=True)
+        server = None if delay is None else Server(delay)
+        try:
+            if server is not None and made is not None:
+                server.adopt(place / "repository")
+            chain = rows.Chain(tool(place, program, server), version, run, self.wanted, made is not None)
+            body(chain)
+        finally:
+            if server is not None:
+                server.stop()
+        with (self.output / "raw.jsonl").open("a") as raw:
+            for record in chain.records:
+                raw.write(json.dumps(asdict(record)) + "\n")
+                print(f"    {record.row:<24}{record.tool:<12}{record.wall:8.2f} s"
+                      f"{record.user + record.system:8.2f} CPU s{record.peak_kib / 1024:7.0f} MiB"
+                      f"{record.repository / 1e6:10.1f} MB", flush=True)
+        trees.empty_aside(place, self.aside)
+
+    @contextlib.contextmanager
+    def undisturbed(self):
+        """Where builds on this machine take a lock, none runs while one tool is measured."""
+        if self.given.lock is None:
+            yield
+            return
+        with self.given.lock.open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def made(self, name: str, fill, only_perdure: bool = False) -> dict[str, pathlib.Path]:
+        """The places that `fill(tool)` fills, once for each tool."""
+        places = {}
+        for tool, program, version in self.tools:
+            if only_perdure and tool.name != "perdure" or not tool.has_s3:
+                continue
+            place = places[tool.name] = self.work / f"{name}{self.suffix}-{tool.name}-{version}"
+            done = place.with_name(place.name + ".done")
+            if not done.exists():
                 trees.empty_aside(place, self.aside)
-                print(f"bench: {prefix}, run {run}, {tool.name} {version}", flush=True)
-                chain = rows.Chain(tool(place, program), version, run, self.wanted)
-                body(chain)
-                with (self.output / "raw.jsonl").open("a") as raw:
-                    for record in chain.records:
-                        raw.write(json.dumps(asdict(record)) + "\n")
-                        print(f"    {record.row:<16}{record.wall:8.2f} s {record.user + record.system:8.2f} CPU s"
-                              f"{record.peak_kib / 1024:7.0f} MiB {record.repository / 1e6:10.1f} MB", flush=True)
-                trees.empty_aside(place, self.aside)
+                print(f"bench: making {place}", flush=True)
+                kin = places.get(tool.same_format)
+                if kin is not None:
+                    subprocess.run(["cp", "-a", str(kin), str(place)], check=True)
+                filled = tool(place, program)
+                if kin is None:
+                    filled.init()
+                    fill(filled)
+                filled.list()  # the cache is warm
+                done.touch()
+        return places
 
     def wants(self, prefix: str) -> bool:
         return any(name.startswith(prefix) for name in self.wanted)
@@ -139,10 +200,40 @@ class Bench:
         if self.wants("million-"):
             million = self.tree("million", trees.make_million)
             self.each("million", lambda chain: rows.run_million(chain, million), only_perdure=True)
-        if self.wants("many-"):
-            few = self.tree("few", lambda root, _: trees.make_small(root, 1 / 300))
-            count = max(10, int(10_000 * self.given.scale))
-            self.each("many", lambda chain: rows.run_many(chain, few, count), only_perdure=True, runs=1)
+        for prefix, delay in rows.S3_DELAYS.items():
+            self.over_s3(prefix, delay)
+        self.many_points()
+
+    def over_s3(self, prefix: str, delay: int) -> None:
+        """The rows of trees, each run with a server of its own."""
+        for name, make in (("random", trees.make_random), ("small", trees.make_small)):
+            row = prefix + name
+            if not self.wants(row + "-"):
+                continue
+            tree = self.tree(name, make)
+            expected = trees.tree_hash(tree)
+            changed = None
+            if f"{row}-gc" in self.wanted:
+                half = self.tree(name + "-half", lambda target, _: trees.half_replaced(tree, target))
+                changed = (half, trees.tree_hash(half))
+            self.each(row, lambda chain: rows.run_s3(chain, row, tree, expected, changed), delay=delay)
+
+    def many_points(self) -> None:
+        """The rows of repositories with many points, which are made once, in a folder."""
+        kept = max(1, int(100 * self.given.scale))
+        backups = max(10, int(10_000 * self.given.scale))
+        for prefix, delay in (("", None), *rows.S3_DELAYS.items()):
+            if f"{prefix}points-forget" in self.wanted:
+                tree = self.tree("points", lambda root, _: trees.make_small(root, 1 / 300))
+                places = self.made("points", lambda tool: rows.make_points(tool, tree, 10 * kept))
+                expected = trees.tree_hash(tree)
+                self.each(f"{prefix}points", lambda chain: rows.run_forget(
+                    chain, f"{prefix}points-forget", tree, expected, kept), delay=delay, made=places)
+            if f"{prefix}many-list" in self.wanted:
+                few = self.tree("few", lambda root, _: trees.make_small(root, 1 / 300))
+                places = self.made("many", lambda tool: rows.make_unchanged(tool, few, backups), only_perdure=True)
+                self.each(f"{prefix}many", lambda chain: rows.run_many(
+                    chain, f"{prefix}many-list", few, backups), only_perdure=True, delay=delay, made=places)
 
 
 def main() -> int:

@@ -2,12 +2,13 @@
 
 import os
 import pathlib
+import random
 import shutil
 from dataclasses import asdict, dataclass, field
 from typing import Callable
 
 import trees
-from measure import Cost, WrongResult, bytes_below, settle
+from measure import Cost, WrongResult, settle
 from tools import Tool
 
 
@@ -21,6 +22,7 @@ class Row:
     ratio: float = 0.0     # best peer / Perdure must be at least this
     below: float = 0.0     # Perdure must be below this
     above: float = 0.0     # Perdure must be above this
+    share: float = 0.0     # or: a plain loop's time / Perdure's must be at least this
 
     @property
     def source(self) -> str:
@@ -51,7 +53,37 @@ ROWS = [
         aim="≤ 0.7 of the smallest peer", ratio=1 / 0.7),
     Row("million-file", "restore one small file of 10^6 entries", aim="< 0.3 s", below=0.3),
     Row("many-list", "`list` after 10,000 unchanged backups", aim="< 1 s", below=1.0),
+    Row("points-forget", "forget and gc of 900 of 1,000 points", aim="≥ 10× faster", ratio=10.0),
 ]
+
+S3_DELAYS = {"s3-": 0, "s3-30ms-": 30}  # prefix of the rows: milliseconds that each answer is late
+PLAIN = "plain loop"                     # as a tool of the records
+
+
+def s3_rows(prefix: str, delay: int) -> list[Row]:
+    """The rows of one delay."""
+    to = f"S3 server, {delay} ms" if delay else "S3 server"
+    aim = {"aim": "≥ 2× faster, or ≥ 85 % of a plain loop", "ratio": 2.0, "share": 0.85}
+    found = []
+    for tree, title in (("random", "2 GiB incompressible"), ("small", "120,000 small files")):
+        name = prefix + tree
+        found += [Row(f"{name}-first", f"{to}: first backup, {title}", **aim),
+                  Row(f"{name}-second", f"{to}: second backup, nothing changed", **aim),
+                  Row(f"{name}-restore", f"{to}: full restore", **aim),
+                  Row(f"{name}-check", f"{to}: check of all data", **aim),
+                  Row(f"{name}-gc", f"{to}: forget and gc, half of it replaced since", aim="≥ 10× faster", ratio=10.0)]
+        found += [Row(f"{name}-{step}-memory", "its peak memory", "peak", f"{name}-{step}", "≤ 300 MB", below=300e6)
+                  for step in ("first", "restore", "check", "gc")]
+    return found + [
+        Row(f"{prefix}points-forget", f"{to}: forget and gc of 900 of 1,000 points", aim="≥ 10× faster", ratio=10.0),
+        Row(f"{prefix}points-forget-memory", "its peak memory", "peak", f"{prefix}points-forget", "≤ 300 MB",
+            below=300e6),
+        Row(f"{prefix}many-list", f"{to}: `list` of 10,000 points, nothing in the cache"),
+        Row(f"{prefix}many-list-memory", "its peak memory", "peak", f"{prefix}many-list", "≤ 300 MB", below=300e6)]
+
+
+for _prefix, _delay in S3_DELAYS.items():
+    ROWS += s3_rows(_prefix, _delay)
 
 
 @dataclass
@@ -75,12 +107,14 @@ class Record:
 class Chain:
     """One repository, filled step by step; the steps whose rows are wanted are recorded."""
 
-    def __init__(self, tool: Tool, version: str, run: int, wanted: set[str]) -> None:
+    def __init__(self, tool: Tool, version: str, run: int, wanted: set[str], made: bool = False) -> None:
+        """`made`: there is a repository already."""
         self.tool, self.version, self.run, self.wanted = tool, version, run, wanted
         self.records: list[Record] = []
         self.entries = self.bytes = 0
         settle()
-        tool.init()
+        if not made:
+            tool.init()
 
     def wants(self, *rows: str) -> bool:
         return bool(self.wanted.intersection(rows))
@@ -90,8 +124,21 @@ class Chain:
         cost = action()
         if row in self.wanted:
             self.records.append(Record(row, self.tool.name, self.version, self.run, **asdict(cost),
-                                       repository=bytes_below(self.tool.repository),
+                                       repository=self.tool.stored(),
                                        entries=self.entries, bytes=self.bytes, extra=extra))
+
+    def plain(self, *steps: tuple[str, str]) -> None:
+        """(row, put or get): what a plain loop takes for as many bytes as the repository has now, as
+        records of their own."""
+        if self.tool.name != "perdure":
+            return
+        size = self.tool.stored()
+        for row, what in steps:
+            settle()
+            seconds = self.tool.server.plain_loop(what, size)
+            if row in self.wanted:
+                self.records.append(Record(row, PLAIN, "", self.run, seconds, 0.0, 0.0, 0.0, 0, repository=size))
+        self.tool.server.forget_plain()
 
     def restore_and_compare(self, row: str, path: pathlib.Path, expected: str) -> None:
         """Restores the latest backup; a tree with another hash fails the bench."""
@@ -118,6 +165,44 @@ def run_tree(chain: Chain, prefix: str, path: pathlib.Path, expected: str) -> No
     chain.restore_and_compare(f"{prefix}-restore", path, expected)
     if chain.wants(f"{prefix}-check"):
         chain.step(f"{prefix}-check", chain.tool.check)
+
+
+def run_s3(chain: Chain, prefix: str, path: pathlib.Path, expected: str,
+           changed: tuple[pathlib.Path, str] | None) -> None:
+    """As run_tree, each beside a plain loop over the same server; then `changed`, a tree of which half is
+    new and its hash, takes the place of `path` for one more backup, and those before it are forgotten."""
+    chain.entries, chain.bytes = trees.count_entries(path)
+    chain.step(f"{prefix}-first", lambda: chain.tool.backup(path))
+    chain.plain((f"{prefix}-first", "put"), (f"{prefix}-restore", "get"), (f"{prefix}-check", "get"))
+    if chain.wants(f"{prefix}-second"):
+        chain.step(f"{prefix}-second", lambda: chain.tool.backup(path))
+    if chain.wants(f"{prefix}-restore"):
+        chain.restore_and_compare(f"{prefix}-restore", path, expected)
+    if chain.wants(f"{prefix}-check"):
+        chain.step(f"{prefix}-check", chain.tool.check)
+    if changed is not None:
+        with trees.in_place_of(path, changed[0]):
+            chain.tool.backup(path)
+        run_forget(chain, f"{prefix}-gc", path, changed[1], keep=1)
+
+
+def run_forget(chain: Chain, row: str, path: pathlib.Path, expected: str, keep: int) -> None:
+    """All but the `keep` latest backups are forgotten, and what only they needed is deleted at once; the
+    latest of those left still restores."""
+    before = chain.tool.stored()
+    chain.step(row, lambda: chain.tool.forget(keep))
+    chain.records[-1].extra["freed_mb"] = (before - chain.tool.stored()) / 1e6
+    chain.restore_and_compare("", path, expected)
+
+
+def make_points(tool: Tool, path: pathlib.Path, count: int) -> None:
+    """As many backups of a small tree, of which one file is new each time."""
+    rng = random.Random(1000)
+    tool.as_writer = True
+    for number in range(count):
+        (path / "new").write_bytes(f"{number}\n".encode() + rng.randbytes(256 << 10))
+        tool.backup(path)
+    tool.as_writer = False
 
 
 def run_versions(chain: Chain, prefix: str, versions: list[pathlib.Path]) -> None:
@@ -158,16 +243,22 @@ def run_million(chain: Chain, path: pathlib.Path) -> None:
     chain.records[-1].verified = True
 
 
-def run_many(chain: Chain, path: pathlib.Path, backups: int) -> None:
-    """Many unchanged backups of a small tree: time of `list`, objects a point."""
-    tool = chain.tool
+def make_unchanged(tool: Tool, path: pathlib.Path, backups: int) -> None:
+    """As many backups of a tree in which nothing changes; what one took is kept in a file."""
     tool.as_writer = True
-    total = 0.0
-    for _ in range(backups):
-        total += tool.do("backup", "--quiet", str(path)).wall
-    tool.as_writer = False
-    objects = sum(len(files) for _, _, files in os.walk(tool.repository))
+    total = sum(tool.do("backup", "--quiet", str(path)).wall for _ in range(backups))
+    (tool.place / "seconds").write_text(str(total / backups))
+
+
+def run_many(chain: Chain, row: str, path: pathlib.Path, backups: int) -> None:
+    """`list` of what make_unchanged made. Over S3 by a machine that never saw the repository; how long
+    the next one takes is in the raw record."""
+    tool = chain.tool
+    objects = sum(len(files) for _, _, files in os.walk(tool.server.folder if tool.server else tool.repository))
     chain.entries, chain.bytes = trees.count_entries(path)
-    chain.step("many-list", lambda: tool.do("list", "--json"), backups=backups,
-               seconds_a_backup=total / backups, objects_a_point=objects / backups)
+    if tool.server:
+        shutil.rmtree(tool.place / "cache", ignore_errors=True)
+    chain.step(row, lambda: tool.do("list", "--json"), backups=backups,
+               seconds_a_backup=float((tool.place / "seconds").read_text()), objects_a_point=objects / backups)
+    chain.records[-1].extra["again_s"] = tool.do("list", "--json").wall
     chain.restore_and_compare("", path, trees.tree_hash(path))

@@ -4,7 +4,7 @@ import json
 import pathlib
 from statistics import median
 
-from rows import ROWS, Row
+from rows import PLAIN, ROWS, Row
 
 # kopia 0.23.1 against restic on one 2-core machine, both warm, seconds or MB: (kopia at its best of
 # default and zstd, restic 0.19.1, Debian's restic 0.14 where it was measured).
@@ -55,11 +55,11 @@ def shown(row: Row, value: float) -> str:
     return f"{value / 1e6:,.1f} MB" + ("/s" if row.figure == "bytes" else "")
 
 
-def verdict(row: Row, mine: float, best: float | None) -> str:
+def verdict(row: Row, mine: float, best: float | None, plain: float | None) -> str:
     if row.below or row.above:
         met = mine < row.below if row.below else mine > row.above
     elif row.ratio and best is not None and mine:
-        met = best / mine >= row.ratio
+        met = best / mine >= row.ratio or bool(row.share and plain and plain / mine >= row.share)
     else:
         return row.aim
     return f"{row.aim}: {'met' if met else '**missed**'}"
@@ -73,16 +73,24 @@ def against(row: Row, mine: float, peers: dict[str, float]) -> str:
     return f"{mine / peers[name]:.2f} of {name}" if row.figure == "repository" else f"{peers[name] / mine:.2f}× {name}"
 
 
+def of_plain(mine: float, plain: float | None) -> str:
+    """How much of a plain loop's speed that is."""
+    return f"; {plain / mine:.0%} of a plain loop" if plain and mine else ""
+
+
 def row_line(row: Row, tools: dict[str, list[dict]], names: list[str]) -> str:
-    values = {name: figure(row, tools[name]) for name in names if name in tools}
+    values = {name: figure(row, tools[name]) for name in names
+              if name in tools and (name != PLAIN or row.figure == "wall")}
     guess = estimate_kopia(row, tools)
     if guess is not None:
         values[ESTIMATE] = guess
-    peers = {name: value for name, value in values.items() if name != "perdure"}
+    plain = values.get(PLAIN) if row.share else None
+    peers = {name: value for name, value in values.items() if name not in ("perdure", PLAIN)}
     cells = [shown(row, values[name]) if name in values else "–" for name in [*names, ESTIMATE]]
     mine = values.get("perdure")
-    last = [row.aim] if mine is None else [verdict(row, mine, min(peers.values(), default=None))]
-    return "| " + " | ".join([row.title, *cells, against(row, mine or 0.0, peers), *last]) + " |"
+    last = [row.aim] if mine is None else [verdict(row, mine, min(peers.values(), default=None), plain)]
+    beside = against(row, mine or 0.0, peers) + of_plain(mine or 0.0, plain)
+    return "| " + " | ".join([row.title, *cells, beside, *last]) + " |"
 
 
 def details(row: Row, name: str, records: list[dict]) -> str:
@@ -97,11 +105,11 @@ def details(row: Row, name: str, records: list[dict]) -> str:
 
 
 def markdown(records: list[dict], about: dict) -> str:
-    names = sorted({record["tool"] for record in records}, key=lambda name: (name != "perdure", name))
+    names = sorted({record["tool"] for record in records}, key=lambda name: (name != "perdure", name == PLAIN, name))
     versions = {record["tool"]: record["version"] for record in records}
     lines = [f"Bench of {about['date']}, commit {about['commit']}, {about['machine']}.",
              "Wall seconds or repository size, medians; " +
-             ", ".join(f"{name} {versions[name]}" for name in names) + ".",
+             ", ".join(f"{name} {versions[name]}".strip() for name in names) + ".",
              f"*{ESTIMATE}*: kopia was absent; restic's figure here times the ratio of the two that was recorded "
              "with kopia 0.23.1 and restic 0.19.1 (0.14 where it was measured).", ""]
     if about["scale"] != 1:

@@ -7,23 +7,32 @@ import re
 import shutil
 import subprocess
 
-from measure import Cost, run
+from measure import Cost, bytes_below, run
+from s3_server import BUCKET, PREFIX, Server
 
 PASSWORD = "bench password"
 
 
 class Tool:
-    """One program with one repository. Everything it writes lies below `place`."""
+    """One program with one repository: in a folder, or where `server` is given in its bucket. Everything
+    else that it writes lies below `place`, which may be one of an earlier run."""
 
     name = ""          # as in --peers
     program = ""
     allowed = (0,)
+    has_s3 = True
+    as_writer = False  # backups by the key that init left on this machine, where there is such a thing
+    same_format = ""   # the tool whose repositories it works with as with its own
 
-    def __init__(self, place: pathlib.Path, program: str) -> None:
-        self.place, self.executable = place, program
+    def __init__(self, place: pathlib.Path, program: str, server: Server | None = None) -> None:
+        self.place, self.executable, self.server = place, program, server
         self.repository = place / "repository"
         self.log = place / "log.txt"
-        place.mkdir(parents=True)
+        place.mkdir(parents=True, exist_ok=True)
+
+    def stored(self) -> int:
+        """Bytes of the repository."""
+        return self.server.stored() if self.server else bytes_below(self.repository)
 
     @classmethod
     def find(cls, checkout: pathlib.Path) -> str | None:
@@ -44,9 +53,12 @@ class Tool:
     def environment(self) -> dict[str, str]:
         raise NotImplementedError
 
+    def credentials(self) -> dict[str, str]:
+        return self.server.environment() if self.server else {}
+
     def do(self, *words: str, sync: bool = False, cwd: pathlib.Path | None = None) -> Cost:
-        return run([self.executable, *words], self.environment(), self.log, cwd,
-                   self.place if sync else None, self.allowed)
+        return run([self.executable, *words], self.environment() | self.credentials(), self.log, cwd,
+                   self.place if sync and not self.server else None, self.allowed)
 
     def init(self) -> None:
         raise NotImplementedError
@@ -62,12 +74,18 @@ class Tool:
         """Every stored byte is read and verified."""
         raise NotImplementedError
 
+    def list(self) -> Cost:
+        return self.do("snapshots")
+
+    def forget(self, keep: int) -> Cost:
+        """All but the latest backups are forgotten, and what only they needed is deleted at once."""
+        raise NotImplementedError
+
 
 class Perdure(Tool):
     name = program = "perdure"
     version_words = ("version",)
     compression = "auto"
-    as_writer = False  # by the key that init left on this machine, as a scheduled run; no password
 
     @classmethod
     def find(cls, checkout: pathlib.Path) -> str | None:
@@ -79,7 +97,8 @@ class Perdure(Tool):
         if self.as_writer:
             (key,) = (self.place / "config" / "writers").iterdir()
             credential = {"PERDURE_WRITER_KEY": str(key)}
-        return {"PERDURE_REPOSITORY": str(self.repository), "PERDURE_CACHE_DIR": str(self.place / "cache"),
+        where = f"s3:http://{self.server.host}/{BUCKET}/{PREFIX}" if self.server else str(self.repository)
+        return {"PERDURE_REPOSITORY": where, "PERDURE_CACHE_DIR": str(self.place / "cache"),
                 "PERDURE_CONFIG_DIR": str(self.place / "config"), **credential}
 
     def init(self) -> None:
@@ -98,13 +117,18 @@ class Perdure(Tool):
     def check(self) -> Cost:
         return self.do("check", "--level", "deep")
 
+    def forget(self, keep: int) -> Cost:
+        return self.do("forget", "--unsafe-allow-sudden-change", "--keep-last", str(keep)).plus(
+            self.do("gc", "--now", "--max-drop", "100%", sync=True))
+
 
 class Restic(Tool):
     name = program = "restic"
     version_words = ("version",)
 
     def environment(self) -> dict[str, str]:
-        return {"RESTIC_REPOSITORY": str(self.repository), "RESTIC_PASSWORD": PASSWORD,
+        where = f"s3:http://{self.server.host}/{BUCKET}/{PREFIX}" if self.server else str(self.repository)
+        return {"RESTIC_REPOSITORY": where, "RESTIC_PASSWORD": PASSWORD,
                 "RESTIC_CACHE_DIR": str(self.place / "cache")}
 
     def init(self) -> None:
@@ -122,13 +146,17 @@ class Restic(Tool):
     def check(self) -> Cost:
         return self.do("check", "--read-data")
 
+    def forget(self, keep: int) -> Cost:
+        return self.do("forget", "--quiet", "--keep-last", str(keep), "--prune", sync=True)
+
 
 class Borg(Tool):
     name = program = "borg"
     compression = "lz4"  # its default
+    has_s3 = False
 
-    def __init__(self, place: pathlib.Path, program: str) -> None:
-        super().__init__(place, program)
+    def __init__(self, place: pathlib.Path, program: str, server: Server | None = None) -> None:
+        super().__init__(place, program, server)
         self.backups = 0
 
     def environment(self) -> dict[str, str]:
@@ -157,9 +185,12 @@ class BorgZstd(Borg):
 
 class Rustic(Tool):
     name = program = "rustic"
+    same_format = "restic"
 
     def environment(self) -> dict[str, str]:
-        return {"RUSTIC_REPOSITORY": str(self.repository), "RUSTIC_PASSWORD": PASSWORD,
+        if self.server:
+            self.write_profile(self.server)
+        return {"RUSTIC_REPOSITORY": "opendal:s3" if self.server else str(self.repository), "RUSTIC_PASSWORD": PASSWORD,
                 "RUSTIC_CACHE_DIR": str(self.place / "cache"), "RUSTIC_NO_PROGRESS": "true",
                 "HOME": str(self.place)}
 
@@ -175,6 +206,19 @@ class Rustic(Tool):
     def check(self) -> Cost:
         return self.do("check", "--read-data")
 
+    def forget(self, keep: int) -> Cost:
+        return self.do("forget", "--keep-last", str(keep), "--prune", "--instant-delete", sync=True)
+
+    def write_profile(self, server: Server) -> None:
+        """Where the bucket is can be told by a file alone."""
+        access, secret = server.keys
+        folder = self.place / ".config" / "rustic"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "rustic.toml").write_text(
+            "[repository.options]\n"
+            f'bucket = "{BUCKET}"\nroot = "/{PREFIX}"\nendpoint = "http://{server.host}"\nregion = "us-east-1"\n'
+            f'access_key_id = "{access}"\nsecret_access_key = "{secret}"\n')
+
 
 class Kopia(Tool):
     name = program = "kopia"
@@ -186,7 +230,12 @@ class Kopia(Tool):
                 "KOPIA_CHECK_FOR_UPDATES": "false", "HOME": str(self.place)}
 
     def init(self) -> None:
-        self.do("repository", "create", "filesystem", "--path", str(self.repository))
+        if self.server:
+            access, secret = self.server.keys
+            self.do("repository", "create", "s3", "--bucket", BUCKET, "--prefix", f"{PREFIX}/", "--disable-tls",
+                    "--endpoint", self.server.host, "--access-key", access, "--secret-access-key", secret)
+        else:
+            self.do("repository", "create", "filesystem", "--path", str(self.repository))
         if self.compression is not None:
             self.do("policy", "set", "--global", "--compression", self.compression)
 
@@ -200,6 +249,16 @@ class Kopia(Tool):
 
     def check(self) -> Cost:
         return self.do("snapshot", "verify", "--verify-files-percent", "100")
+
+    def list(self) -> Cost:
+        return self.do("snapshot", "list", "--all")
+
+    def forget(self, keep: int) -> Cost:
+        return self.do("policy", "set", "--global", "--keep-latest", str(keep), *(
+            word for period in ("hourly", "daily", "weekly", "monthly", "annual")
+            for word in (f"--keep-{period}", "0"))).plus(
+                self.do("snapshot", "expire", "--all", "--delete")).plus(
+                self.do("maintenance", "run", "--full", "--safety=none", sync=True))
 
 
 class KopiaZstd(Kopia):

@@ -1,5 +1,6 @@
 """Trees to back up: how each is made (reproducibly), and the hash that a restored one must have."""
 
+import contextlib
 import hashlib
 import os
 import pathlib
@@ -93,6 +94,30 @@ def make_small(root: pathlib.Path, scale: float) -> None:
             start = rng.randrange(len(text) - size)
             head = f"# {folder} {number} {rng.getrandbits(64):x}\n".encode()
             (place / f"{number:03d}.txt").write_bytes(head + text[start:start + size])
+
+
+def half_replaced(source: pathlib.Path, target: pathlib.Path) -> None:
+    """A copy of a tree in which every other file has other content of the same size."""
+    rng = random.Random(2)
+    subprocess.run(["cp", "-a", str(source), str(target)], check=True)
+    for file in sorted(path for path in target.rglob("*") if path.is_file())[::2]:
+        left = file.stat().st_size
+        with file.open("r+b") as out:
+            while left > 0:
+                left -= out.write(rng.randbytes(min(left, 1 << 20)))
+
+
+@contextlib.contextmanager
+def in_place_of(path: pathlib.Path, other: pathlib.Path):
+    """`other` at the place of `path`, for as long as it is needed there."""
+    kept = path.with_name(path.name + ".kept")
+    path.rename(kept)
+    other.rename(path)
+    try:
+        yield
+    finally:
+        path.rename(other)
+        kept.rename(path)
 
 
 def make_million(root: pathlib.Path, scale: float) -> None:

@@ -5,7 +5,6 @@
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <memory>
-#include <thread>
 
 #include "base/try.h"
 #include "cli/command.h"
@@ -194,10 +193,10 @@ Result<void> run_check_command(Context& context, const CheckArguments& a) {
     options.level = PERDURE_TRY(parse_check_level(level_of(a)));
     options.rolling = PERDURE_TRY(rolling_of(a, options.level));
     options.subset = PERDURE_TRY(parse_subset(a.subset));
-    options.workers = a.workers > 0 ? a.workers : std::max(2U, std::thread::hardware_concurrency());
     const bool as_owner =
         context.options.writer_key.empty() || has_password(context.options.password);
     const auto opened = PERDURE_TRY(context.open(as_owner ? Need::Owner : Need::AnyKey));
+    options.workers = readers_of(*opened.store, a.workers);
     const auto prices = PERDURE_TRY(prices_of(context, *opened.store));
     options.points = PERDURE_TRY(select_points(context, *opened.repository, a));
     const Ledger ledger = PERDURE_TRY(load_ledger(*opened.repository, context.stop()));

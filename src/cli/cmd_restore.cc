@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
-#include <thread>
 
 #include "app/endpoints.h"
 #include "base/try.h"
@@ -241,10 +240,7 @@ Result<void> run_restore_command(Context& context, RestoreArguments& a) {
     PERDURE_TRY(take_patterns(reader, a));
     const Choice choice = PERDURE_TRY(parse_choice(a));
     RestoreOptions options;
-    // A network answers many at once; each that waits takes a thread.
-    options.workers = a.workers > 0 ? a.workers
-                                    : std::max(std::thread::hardware_concurrency(),
-                                               opened.opened.store->properties().connections);
+    options.workers = readers_of(*opened.opened.store, a.workers);
     options.dry_run = a.dry_run;
     options.remove_others = a.remove_others;
     if (choice.include || choice.exclude) {

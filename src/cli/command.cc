@@ -3,7 +3,9 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "app/machine.h"
 #include "app/open_store.h"
@@ -86,17 +88,22 @@ Result<OpenedRepository> Context::open(Need need) const {
     else
         credentials.writer =
             PERDURE_TRY(identity_for(*opened.store, need, options.password, stop()));
+    const Error no_repository =
+        Error(ErrorKind::NoRepository, "there is no repository at " + options.repository)
+            .with_hint("check the location, or make one with `perdure init`");
     if (!credentials.writer) {
         // A location without a repository is said before a password is asked for.
-        const auto config = opened.store->stat(names::config(), stop());
-        if (!config && config.error().kind() == ErrorKind::NotFound)
-            return Error(ErrorKind::NoRepository, "there is no repository at " + options.repository)
-                .with_hint("check the location, or make one with `perdure init`");
+        if (!has_password(options.password)) {
+            const auto config = opened.store->stat(names::config(), stop());
+            if (!config && config.error().kind() == ErrorKind::NotFound) return no_repository;
+        }
         credentials.passphrase = PERDURE_TRY(
             read_password(options.password, "password of " + options.repository, false));
     }
-    opened.repository = PERDURE_TRY(
-        Repository::open(*opened.store, credentials, system_clock(), system_random(), stop()));
+    auto repository =
+        Repository::open(*opened.store, credentials, system_clock(), system_random(), stop());
+    if (!repository && repository.error().kind() == ErrorKind::NoRepository) return no_repository;
+    opened.repository = PERDURE_TRY(std::move(repository));
     opened.writer = std::move(credentials.writer);
     if (!opened.writer && opened.repository->is_owner())
         PERDURE_TRY(adopt_identity(*this, opened, need, stop()));
@@ -109,6 +116,11 @@ Result<OpenedRepository> Context::open(Need need) const {
     }
     if (!opened.cache.problem().empty()) print_note(*this, opened.cache.problem());
     return opened;
+}
+
+unsigned readers_of(const Store& store, unsigned asked) {
+    if (asked > 0) return asked;
+    return std::max({2U, std::thread::hardware_concurrency(), store.properties().connections});
 }
 
 int exit_code_of(const Error& error) {

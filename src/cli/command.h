@@ -77,6 +77,10 @@ void print_error(const Context&, const Error&);
 void print_note(const Context&, std::string_view text);
 int exit_code_of(const Error&);
 
+/// Threads that read packs: as many as asked for, or one a processor; over a network as many as it
+/// answers at once, since each of them waits.
+unsigned readers_of(const Store&, unsigned asked);
+
 // One a command, in cmd_<name>.cc.
 void add_init_command(CLI::App&, Context&);
 void add_backup_command(CLI::App&, Context&);

@@ -57,7 +57,11 @@ constexpr std::size_t kQueuedJobs = 8;
 // Packs in memory, those that are being filled (one a worker) and those on their way: with more
 // workers they are smaller, so that a machine with many processors needs no more memory.
 constexpr std::uint64_t kBytesOfPacks = 256U << 20;
-constexpr std::uint64_t kBytesOnTheirWay = 128U << 20;
+constexpr std::size_t kPacksToDisk = 2;  // on their way
+// To a network more streams matter more than packs as large as the store would like them: one
+// carries 50 to 100 MB/s to a cloud's store, whatever the network could.
+constexpr std::size_t kPacksToNetwork = 4;
+constexpr std::uint64_t kBytesOfPacksToNetwork = 160U << 20;
 constexpr std::uint64_t kLeastPack = 16U << 20;
 constexpr int kPageLevel = 3;
 constexpr int kBusyLevel = 3;
@@ -75,11 +79,12 @@ struct Uploads {
 
 Uploads plan_uploads(const StoreProperties& store, unsigned workers) {
     Uploads plan;
-    const auto most = std::max<std::uint64_t>(2, kBytesOnTheirWay / store.pack_size);
-    plan.packs = std::min<std::size_t>(most, std::max(2U, store.connections));
-    if (store.connections > 2) plan.threads = static_cast<unsigned>(plan.packs);
+    plan.packs = std::clamp<std::size_t>(store.connections, kPacksToDisk, kPacksToNetwork);
+    const bool to_network = store.connections > kPacksToDisk;
+    if (to_network) plan.threads = static_cast<unsigned>(plan.packs);
+    const std::uint64_t bytes = to_network ? kBytesOfPacksToNetwork : kBytesOfPacks;
     plan.pack_size =
-        std::min(store.pack_size, std::max(kLeastPack, kBytesOfPacks / (workers + plan.packs)));
+        std::min(store.pack_size, std::max(kLeastPack, bytes / (workers + plan.packs)));
     return plan;
 }
 

@@ -8,8 +8,9 @@ namespace perdure {
 namespace {
 
 // Read at once: long enough for a disk, short enough that checksum, cipher and hash find it in
-// cache.
+// cache. Over a network an answer takes its time whatever its length.
 constexpr std::uint64_t kGroup = 2U << 20;
+constexpr std::uint64_t kFarGroup = 8U << 20;
 constexpr std::size_t kMostSecrets = 4096;
 
 Error corrupt(std::string why) { return Error(ErrorKind::Corrupt, std::move(why)); }
@@ -29,6 +30,7 @@ PackChecker::PackChecker(const Repository& repository, CheckLevel level)
     : repository_(repository),
       level_(level),
       owner_(repository.is_owner()),
+      group_(repository.store().properties().connections > 2 ? kFarGroup : kGroup),
       opener_(repository.id()) {}
 
 Result<PackChecker::DomainTools*> PackChecker::tools_of(DomainName name) {
@@ -125,7 +127,7 @@ std::uint32_t PackChecker::end_of_group(const PackTable& table, std::uint32_t fi
     while (end < table.slots.size() &&
            (end == first ||
             table.slots[end].offset + kBlockHeaderSize + table.slots[end].sealed_length - from <=
-                kGroup))
+                group_))
         ++end;
     return end;
 }

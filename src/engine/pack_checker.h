@@ -62,6 +62,7 @@ private:
     const Repository& repository_;
     const CheckLevel level_;
     const bool owner_;
+    const std::uint64_t group_;  // bytes of a read
     BlockOpener opener_;
     Buffer raw_;
     std::map<DomainName, DomainTools> domains_;

@@ -11,8 +11,13 @@ namespace perdure {
 
 namespace {
 
-constexpr std::size_t kAtOnce = 64U << 10;   // bytes between two looks at a rate limit
-constexpr long kReceivedAtOnce = 16L << 10;  // libcurl's own default
+// Bytes that libcurl moves at once: its own defaults are 64 and 16 KiB, and it looks at the clock
+// and at every callback between two moves.
+constexpr std::size_t kSentAtOnce = 256U << 10;
+constexpr long kReceivedAtOnce = 256L << 10;
+// The same where a rate is limited: waits between them stay short.
+constexpr std::uint64_t kLimitedSentAtOnce = 64U << 10;
+constexpr std::uint64_t kLimitedReceivedAtOnce = 16U << 10;
 constexpr long kLongestAttemptMs = 24L * 3600 * 1000;
 constexpr std::size_t kMostHeaders = 64U << 10;
 
@@ -109,7 +114,8 @@ struct HttpClient::Transfer {
     static std::size_t read(char* out, std::size_t size, std::size_t count, void* self) {
         auto& t = *static_cast<Transfer*>(self);
         RateLimiter* limit = t.options.upload;
-        const std::size_t most = limit == nullptr ? kAtOnce : limit->part_of(kAtOnce);
+        const std::size_t most =
+            limit == nullptr ? kSentAtOnce : limit->part_of(kLimitedSentAtOnce);
         const std::size_t part = std::min({size * count, t.body.size() - t.at, most});
         if (limit != nullptr && part > 0) limit->wait_for(part, t.stop);
         if (t.stop.stop_requested()) return CURL_READFUNC_ABORT;
@@ -215,9 +221,11 @@ void set_up(CURL* curl, const HttpOptions& options) {
     set(curl, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options.connect_ms));
     set(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
     set(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(std::max(1U, options.idle_ms / 1000)));
-    if (options.download != nullptr)
-        set(curl, CURLOPT_BUFFERSIZE,
-            static_cast<long>(options.download->part_of(kReceivedAtOnce)));
+    set(curl, CURLOPT_UPLOAD_BUFFERSIZE, static_cast<long>(kSentAtOnce));
+    set(curl, CURLOPT_BUFFERSIZE,
+        options.download == nullptr
+            ? kReceivedAtOnce
+            : static_cast<long>(options.download->part_of(kLimitedReceivedAtOnce)));
     if (!options.use_proxy) set(curl, CURLOPT_PROXY, "");
     if (!options.ca_file.empty()) set(curl, CURLOPT_CAINFO, options.ca_file.c_str());
     if (!options.user_agent.empty()) set(curl, CURLOPT_USERAGENT, options.user_agent.c_str());

@@ -19,8 +19,8 @@ namespace perdure {
 
 class ReadAhead {
 public:
-    static constexpr std::uint64_t kMostAhead = 16U << 20;
-    static constexpr std::uint64_t kMostMemory = 4 * kMostAhead;
+    static constexpr std::uint64_t kMostAhead = 8U << 20;
+    static constexpr std::uint64_t kMostMemory = 12 * kMostAhead;
 
     explicit ReadAhead(Store& store);
 

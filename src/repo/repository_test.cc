@@ -36,6 +36,70 @@ TEST(Repository, AnEmptyStoreHasNoRepository) {
               ErrorKind::NoRepository);
 }
 
+/// A store over a network, whose first objects are asked for at once.
+class FarStore final : public Store {
+public:
+    explicit FarStore(Store& inner) : inner_(inner) {}
+    StoreProperties properties() const override {
+        StoreProperties properties = inner_.properties();
+        properties.connections = 8;
+        return properties;
+    }
+    Result<void> create(const ObjectName& name, ByteView bytes, std::stop_token stop) override {
+        return inner_.create(name, bytes, std::move(stop));
+    }
+    Result<Buffer> load(const ObjectName& name, ByteRange range, std::stop_token stop) override {
+        return inner_.load(name, range, std::move(stop));
+    }
+    Result<ObjectStat> stat(const ObjectName& name, std::stop_token stop) override {
+        return inner_.stat(name, std::move(stop));
+    }
+    Result<void> list(std::string_view prefix, const ListFn& fn, std::stop_token stop) override {
+        return inner_.list(prefix, fn, std::move(stop));
+    }
+    Result<void> remove(const ObjectName& name, std::stop_token stop) override {
+        return inner_.remove(name, std::move(stop));
+    }
+
+private:
+    Store& inner_;
+};
+
+TEST(Repository, OverANetworkAsManyEpochsAreFound) {
+    RepoFixture f;
+    FarStore far(f.store);
+    Credentials credentials;
+    for (std::uint32_t epochs = 1; epochs <= 4; ++epochs) {
+        credentials.passphrase = Passphrase(epochs == 1 ? "correct horse" : "new");
+        const auto opened = Repository::open(far, credentials, f.clock, system_random(), {});
+        ASSERT_TRUE(opened) << opened.error().describe();
+        EXPECT_EQ(number((*opened)->epoch().number), epochs);
+        ASSERT_TRUE((*opened)->rotate(Passphrase("new"), kCheapKdf, "", {}));
+    }
+}
+
+TEST(Repository, OverANetworkAnErrorOfAnEarlyAnswerIsTold) {
+    RepoFixture f;
+    FarStore far(f.store);
+    Credentials credentials;
+    credentials.passphrase = Passphrase("correct horse");
+    for (const char* name : {"perdure", "epochs/00000001", "epochs/00000002"}) {
+        FaultStore faults(far);
+        FaultRule rule;
+        rule.fault = {FaultKind::FailBefore, ErrorKind::Unavailable, 0};
+        rule.verb = StoreVerb::Load;
+        rule.prefix = name;
+        faults.add(rule);
+        EXPECT_EQ(kind_of(Repository::open(faults, credentials, f.clock, system_random(), {})),
+                  ErrorKind::Unavailable)
+            << name;
+    }
+    MemoryStore empty;
+    FarStore nowhere(empty);
+    EXPECT_EQ(kind_of(Repository::open(nowhere, credentials, f.clock, system_random(), {})),
+              ErrorKind::NoRepository);
+}
+
 TEST(Repository, IsMadeOnce) {
     RepoFixture f;
     InitOptions options;

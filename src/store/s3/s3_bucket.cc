@@ -1,10 +1,11 @@
 #include "store/s3/s3_bucket.h"
 
 #include <algorithm>
+#include <array>
 #include <ctime>
 
 #include "base/try.h"
-#include "crypto/sha256.h"
+#include "codec/crc32c.h"
 #include "net/sigv4.h"
 #include "store/s3/s3_error.h"
 
@@ -16,6 +17,7 @@ constexpr std::int64_t kSecond = 1'000'000'000;
 // S3 refuses from a quarter of an hour on. An answer without a body does not say why.
 constexpr std::int64_t kMuchSkew = 600 * kSecond;
 constexpr const char* kDefaultRegion = "us-east-1";
+constexpr const char* kChecksumHeader = "x-amz-checksum-crc32c";
 
 std::optional<std::int64_t> time_of(std::string_view text, const char* format) {
     std::tm parts{};
@@ -42,7 +44,11 @@ std::string base64(ByteView bytes) {
 }  // namespace
 
 HttpHeader checksum_header(ByteView body) {
-    return {"x-amz-checksum-sha256", base64(sha256_of(body).view())};
+    const std::uint32_t crc = crc32c(body);
+    std::array<std::byte, 4> big_endian{};
+    for (std::size_t i = 0; i < big_endian.size(); ++i)
+        big_endian[i] = static_cast<std::byte>(crc >> (24 - 8 * i) & 0xff);
+    return {kChecksumHeader, base64(big_endian)};
 }
 
 std::optional<std::int64_t> parse_http_date_ns(std::string_view text) {
@@ -74,11 +80,11 @@ HttpRequest S3Bucket::signed_request(const S3Request& request, const AwsCredenti
     http.url.query = request.query;
     http.headers = request.headers;
     http.body = request.body;
-    // Over TLS nothing changes a body on its way, and the server checks the one hash that there is.
+    // Over TLS nothing changes a body on its way, and the server checks the checksum.
     SigningOptions options = kS3Signing;
-    const bool has_checksum = std::any_of(
-        request.headers.begin(), request.headers.end(),
-        [](const HttpHeader& header) { return header.name == "x-amz-checksum-sha256"; });
+    const bool has_checksum =
+        std::any_of(request.headers.begin(), request.headers.end(),
+                    [](const HttpHeader& header) { return header.name == kChecksumHeader; });
     if (has_checksum && http.url.scheme == "https") options.payload = PayloadHash::Unsigned;
     sign(http, credentials, {in, "s3"}, options, now);
     return http;

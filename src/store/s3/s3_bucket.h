@@ -63,7 +63,7 @@ private:
     std::atomic<std::uint64_t> writes_{0}, reads_{0}, removals_{0};
 };
 
-/// The header that makes a server check, and keep, the SHA-256 of a body.
+/// The header that makes a server check, and keep, the CRC32C of a body.
 HttpHeader checksum_header(ByteView body);
 /// "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, 5.6.7), as headers have it.
 std::optional<std::int64_t> parse_http_date_ns(std::string_view text);

@@ -127,10 +127,11 @@ TEST_F(S3BucketTest, CountsRequestsByWhatTheyCost) {
     EXPECT_EQ(traffic.received, 20U);
 }
 
-TEST(S3Checksum, IsTheSha256InBase64) {
-    EXPECT_EQ(checksum_header(as_bytes("")).value, "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
-    EXPECT_EQ(checksum_header(as_bytes("abc")).value,
-              "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
+TEST(S3Checksum, IsTheCrc32cInBase64HighestByteFirst) {
+    EXPECT_EQ(checksum_header(as_bytes("")).name, "x-amz-checksum-crc32c");
+    EXPECT_EQ(checksum_header(as_bytes("")).value, "AAAAAA==");
+    // The check value of CRC-32/ISCSI is e3069283.
+    EXPECT_EQ(checksum_header(as_bytes("123456789")).value, "4waSgw==");
 }
 
 }  // namespace

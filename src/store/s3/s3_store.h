@@ -5,7 +5,8 @@
 // log entry, and by the probe. A 412 says that the name is taken, perhaps by an earlier attempt of
 // this very call: whoever must know compares bytes (G5). Nothing is retried here.
 //
-// The body's SHA-256 goes with each object, and the server checks it.
+// The body's CRC32C goes with each object, and the server checks it: it costs neither side
+// anything, where a SHA-256 took a third of the time of a server on the same machine.
 #pragma once
 
 #include <memory>
