@@ -121,6 +121,9 @@ Result<HttpResponse> S3Bucket::send(const S3Request& request, std::stop_token st
         count(request);
         auto response =
             PERDURE_TRY(http_->send(http, request.most, stop).context(where(request.key)));
+        const auto date = response.header("date");
+        if (const auto told = date ? parse_http_date_ns(*date) : std::nullopt)
+            date_ahead_ns_ = *told - clock_.now().nanoseconds;
         if (response.ok()) {
             const auto version = response.header("x-amz-version-id");
             if (version && *version != "null") versioned_ = true;
@@ -133,6 +136,12 @@ Result<HttpResponse> S3Bucket::send(const S3Request& request, std::stop_token st
             continue;
         return response;
     }
+}
+
+std::optional<Time> S3Bucket::server_time() const {
+    const std::int64_t ahead = date_ahead_ns_;
+    if (ahead == kNoDate) return std::nullopt;
+    return Time{clock_.now().nanoseconds + ahead};
 }
 
 StoreTraffic S3Bucket::traffic() const {
