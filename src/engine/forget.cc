@@ -91,6 +91,11 @@ bool ForgetGroup::is_emptied() const {
                         [](const PlannedPoint& point) { return point.keep; });
 }
 
+std::int64_t locked_until(const Repository& repository, const Point& point, Time now) {
+    const auto until = static_cast<std::int64_t>(point.header.locked_until_ns);
+    return repository.locks_objects() && until > now.nanoseconds ? until : 0;
+}
+
 Result<ForgetPlan> plan_forget(const Repository& repository, const std::vector<Point>& all,
                                const std::vector<Point>& chosen, const ForgetOptions& options,
                                const TimeZone& zone, std::stop_token stop) {
@@ -108,6 +113,9 @@ Result<ForgetPlan> plan_forget(const Repository& repository, const std::vector<P
         for (const std::size_t i : group.points) members.push_back(facts[i]);
         std::vector<Decision> decisions = decide(options, members, now, zone);
         for (std::size_t i = 0; i < decisions.size(); ++i) {
+            const std::int64_t until = locked_until(repository, chosen[group.points[i]], now);
+            if (!decisions[i].keep && until > 0)
+                decisions[i] = {true, {"locked until " + to_iso8601({until})}};
             ++(decisions[i].keep ? plan.kept : plan.going);
             planned.points.push_back(
                 {chosen[group.points[i]], decisions[i].keep, std::move(decisions[i].reasons)});
