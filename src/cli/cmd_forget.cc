@@ -246,9 +246,10 @@ Result<void> confirm(const Context& context, const ForgetArguments& a, std::size
 
 /// The named points as a plan of one group, all of them to go.
 Result<ForgetPlan> plan_named(const Repository& repository, const PointList& list,
-                              const ForgetArguments& a) {
+                              const ForgetArguments& a, std::stop_token stop) {
     ForgetPlan plan;
     ForgetGroup group;
+    const Time now = PERDURE_TRY(lock_time(repository, stop));
     for (const std::string& selector : a.selectors) {
         const Point point = PERDURE_TRY(select_point(list, selector, a.filter));
         if (point.is_protected)
@@ -256,7 +257,7 @@ Result<ForgetPlan> plan_named(const Repository& repository, const PointList& lis
                          "point " + short_text(point.session()) + " is protected")
                 .with_hint("take the protection back first: `perdure protect --remove " +
                            short_text(point.session()) + "`");
-        const std::int64_t until = locked_until(repository, point, repository.clock().now());
+        const std::int64_t until = locked_until(repository, point, now);
         if (until > 0)
             return Error(ErrorKind::Denied, "point " + short_text(point.session()) +
                                                 " is locked until " + local_time(until))
@@ -294,7 +295,7 @@ Result<void> run_forget(Context& context, const ForgetArguments& a) {
     const PointList list = PERDURE_TRY(repository.list_points(context.stop()));
     const bool named = !a.selectors.empty();
     const ForgetPlan plan =
-        PERDURE_TRY(named ? plan_named(repository, list, a)
+        PERDURE_TRY(named ? plan_named(repository, list, a, context.stop())
                           : plan_by_policy(context, repository, list, a, asked.policy));
     print_plan(context, plan);
     const auto refused = named ? Result<void>() : refusal(plan, a.allowed);

@@ -741,6 +741,7 @@ PointHeader BackupRun::header_of(EndKind kind) const {
     header.issues = issues_.size();
     header.outcome = issues_.empty() ? PointOutcome::Success : PointOutcome::Partial;
     if (previous_) header.previous = previous_->point;
+    header.locked_until_ns = static_cast<std::uint64_t>(session_->locked_until_ns());
     return header;
 }
 

@@ -44,6 +44,7 @@ public:
 
     Result<LockExtension> run() {
         now_ns_ = PERDURE_TRY(locks_.now_ns(stop_));
+        now_ns_ -= now_ns_ % 1'000'000'000;  // no store keeps less, and no horizon states more
         lists_ = PERDURE_TRY(ObeyedLists::load_all(repository_, stop_));
         PERDURE_TRY(learn_ended());  // before packs are listed: what ends later is not vouched for
         PERDURE_TRY(walk("packs/", [&](const Stored& stored) { return take_pack(stored); }));

@@ -352,7 +352,8 @@ Result<void> WriteSession::promise_locks(const SessionOptions& options, std::sto
     const RetentionClass stored_as =
         PERDURE_TRY(repository_.retention_class(context_.retention_class));
     if (!repository_.locks_objects() || !stored_as.lock) return {};
-    const std::int64_t now = PERDURE_TRY(repository_.store().locks()->now_ns(stop));
+    std::int64_t now = PERDURE_TRY(repository_.store().locks()->now_ns(stop));
+    now -= now % 1'000'000'000;  // what a store keeps
     new_locked_until_ns_ = now + stored_as.full_ns();
     // Repairs and repacks build on what is there whether it is locked or not.
     if (options.purpose != SessionPurpose::Backup && options.purpose != SessionPurpose::Copy)

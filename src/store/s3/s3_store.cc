@@ -52,8 +52,9 @@ const char* name_of(LockMode mode) {
     return mode == LockMode::Compliance ? "COMPLIANCE" : "GOVERNANCE";
 }
 
-/// In whole seconds, none of them lost.
-std::string date_of(std::int64_t until_ns) { return to_iso8601({until_ns + 999'999'999}); }
+/// Requests carry whole seconds: a part of one more might be a day more than a policy allows.
+std::int64_t whole_seconds(std::int64_t ns) { return ns - ns % 1'000'000'000; }
+std::string date_of(std::int64_t until_ns) { return to_iso8601({until_ns}); }
 
 /// S3 calls it an invalid request, as much else.
 Error lock_error(const HttpResponse& answer, std::string_view action, const std::string& where) {
@@ -62,8 +63,9 @@ Error lock_error(const HttpResponse& answer, std::string_view action, const std:
         error.kind() == ErrorKind::Denied)
         return error;
     return Error(ErrorKind::Unsupported, error.describe())
-        .with_hint("this bucket has no Object Lock, which is chosen when it is made: `perdure init "
-                   "--create-bucket --object-lock`; or use a retention class without a lock");
+        .with_hint(
+            "this bucket has no Object Lock, which is chosen when it is made: `perdure init "
+            "--create-bucket --object-lock`; or use a retention class without a lock");
 }
 
 /// The entries of a page whose keys are ours, by name; a name's own as the server has them. Some
@@ -315,10 +317,9 @@ Result<bool> S3Store::add_lock(const ObjectName& name, S3Request& put, std::stop
 
 Result<void> S3Store::extend_lock(const ObjectName& name, const std::string& version,
                                   const ObjectLock& lock, std::stop_token stop) {
-    const std::string body =
-        "<Retention xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Mode>" +
-        std::string(name_of(lock.mode)) + "</Mode><RetainUntilDate>" + date_of(lock.until_ns) +
-        "</RetainUntilDate></Retention>";
+    const std::string body = "<Retention xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Mode>" +
+                             std::string(name_of(lock.mode)) + "</Mode><RetainUntilDate>" +
+                             date_of(lock.until_ns) + "</RetainUntilDate></Retention>";
     S3Request put{"PUT", bucket_->key_of(name.text())};
     put.query = {{"retention", ""}};
     if (!version.empty()) put.query.push_back({"versionId", version});
@@ -329,7 +330,8 @@ Result<void> S3Store::extend_lock(const ObjectName& name, const std::string& ver
     // What is locked for longer cannot be locked for less.
     if (answer.status == 403) {
         const auto there = lock_of(name, version, std::move(stop));
-        if (there && *there && (*there)->covers(lock)) return {};
+        if (there && *there && (*there)->covers({lock.mode, whole_seconds(lock.until_ns)}))
+            return {};
     }
     return lock_error(answer, "s3:PutObjectRetention", bucket_->where(put.key));
 }
@@ -357,8 +359,8 @@ Result<std::optional<ObjectLock>> S3Store::lock_of(const ObjectName& name,
     if ((mode != "GOVERNANCE" && mode != "COMPLIANCE") || !until)
         return Error(ErrorKind::Corrupt, bucket_->where(get.key) + ": the answer is no lock of S3");
     if (*until <= PERDURE_TRY(now_ns(std::move(stop)))) return std::optional<ObjectLock>();
-    return std::optional(ObjectLock{
-        mode == "COMPLIANCE" ? LockMode::Compliance : LockMode::Governance, *until});
+    return std::optional(
+        ObjectLock{mode == "COMPLIANCE" ? LockMode::Compliance : LockMode::Governance, *until});
 }
 
 }  // namespace perdure
