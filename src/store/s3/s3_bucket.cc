@@ -124,11 +124,10 @@ Result<HttpResponse> S3Bucket::send(const S3Request& request, std::stop_token st
         const auto date = response.header("date");
         if (const auto told = date ? parse_http_date_ns(*date) : std::nullopt)
             date_ahead_ns_ = *told - clock_.now().nanoseconds;
-        if (response.ok()) {
-            const auto version = response.header("x-amz-version-id");
-            if (version && *version != "null") versioned_ = true;
-            return response;
-        }
+        const auto version = response.header("x-amz-version-id");
+        if ((version && *version != "null") || response.header("x-amz-delete-marker"))
+            versioned_ = true;
+        if (response.ok()) return response;
         if (!std::exchange(time_learnt, true) && learn_time(response, now)) continue;
         if (!std::exchange(region_learnt, true) && learn_region(response)) continue;
         if (is_expired(response) && !std::exchange(renewed, true) &&

@@ -43,7 +43,7 @@ public:
     std::string key_of(std::string_view name) const { return location_.prefix + std::string(name); }
     /// A key as people write it.
     std::string where(std::string_view key) const;
-    /// An answer came with the id of a version: the bucket keeps them.
+    /// An answer came with the id of a version, or told of a deletion: the bucket keeps them.
     bool has_shown_versions() const { return versioned_; }
     /// The server's clock, as far as its answers have told it.
     std::optional<Time> server_time() const;
