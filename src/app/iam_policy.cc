@@ -40,10 +40,11 @@ public:
         allow_key("kms:GenerateDataKey");
     }
     void remove(const Names& names) { add_on_objects("Remove", {"s3:DeleteObject"}, names); }
-    void lock(unsigned days) {
+    /// Only further on: ending a lock takes s3:BypassGovernanceRetention besides, which nobody has.
+    void lock(unsigned days, const Names& names) {
         if (days == 0) return;
         Json statement =
-            on_objects("Lock", {"s3:PutObjectRetention", "s3:GetObjectRetention"}, {"*"});
+            on_objects("Lock", {"s3:PutObjectRetention", "s3:GetObjectRetention"}, names);
         statement["Condition"] = {
             {"NumericLessThanEquals",
              {{"s3:object-lock-remaining-retention-days", std::to_string(days)}}}};
@@ -114,8 +115,12 @@ Result<std::string> iam_policy(const PolicyWishes& wishes) {
             if (!wishes.writer)
                 return Error(ErrorKind::InvalidInput, "a writer's policy is for one writer")
                     .with_hint("give its number with --writer; `perdure key writer list` has it");
-            policy.read(session_reads());
+            Names reads = session_reads();
+            // Lock horizons: what a session may build on.
+            if (wishes.longest_lock_days > 0) reads.emplace_back("ledger/*");
+            policy.read(reads);
             policy.create(writer_creates(*wishes.writer));
+            policy.lock(wishes.longest_lock_days, writer_creates(*wishes.writer));
             break;
         }
         case PolicyRole::Maintainer:
@@ -125,7 +130,7 @@ Result<std::string> iam_policy(const PolicyWishes& wishes) {
                            "ledger/*", "imports/*", "parity/*", "aside/*", "probe/*"});
             policy.remove(
                 {"packs/*", "index/*", "hints/*", "merged/*", "parity/*", "keys/*", "probe/*"});
-            policy.lock(wishes.longest_lock_days);
+            policy.lock(wishes.longest_lock_days, {"*"});
             break;
         case PolicyRole::Restorer: policy.read({"*"}); break;
         case PolicyRole::Auditor: {
@@ -135,6 +140,7 @@ Result<std::string> iam_policy(const PolicyWishes& wishes) {
                 reads.emplace_back(more);
             policy.read(reads);
             policy.create({"ledger/*", "probe/*"});
+            policy.lock(wishes.longest_lock_days, {"ledger/*"});
             break;
         }
     }

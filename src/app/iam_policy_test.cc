@@ -45,8 +45,8 @@ TEST(IamPolicy, AWriterCreatesUnderItsOwnPrefixesOnlyAndNeverOverSomething) {
         if (statement["Action"][0] == "s3:PutObject") {
             EXPECT_EQ(statement["Condition"]["Null"]["s3:if-none-match"], "false");
         }
-    for (const char* action : {"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObjectRetention",
-                               "s3:BypassGovernanceRetention"})
+    for (const char* action :
+         {"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:BypassGovernanceRetention"})
         EXPECT_TRUE(allowed(of_writer, action).empty()) << action;
     EXPECT_FALSE(iam_policy(PolicyWishes{})) << "a writer without a number";
 }
@@ -61,6 +61,29 @@ TEST(IamPolicy, AWriterReadsWhatFindsThatSomethingIsStoredAndNoKeySlots) {
     for (const std::string& resource : reads)
         EXPECT_EQ(resource.find("/keys/"), std::string::npos) << resource;
     EXPECT_FALSE(has("arn:aws:s3:::b/p/*"));
+}
+
+TEST(IamPolicy, LocksAreForAsManyDaysAsAskedAndAWritersOfItsOwnObjects) {
+    const auto of_writer = policy(PolicyRole::Writer, WriterNumber{3});
+    const auto may = allowed(of_writer, "s3:PutObjectRetention");
+    ASSERT_FALSE(may.empty());
+    for (const std::string& resource : may) {
+        const bool own = resource.find("00000003") != std::string::npos ||
+                         resource == "arn:aws:s3:::b/p/probe/*";
+        EXPECT_TRUE(own) << resource;
+    }
+    const auto of_maintainer = policy(PolicyRole::Maintainer);
+    EXPECT_EQ(allowed(of_maintainer, "s3:PutObjectRetention"),
+              std::vector<std::string>{"arn:aws:s3:::b/p/*"});
+    for (const auto& text : {of_writer, of_maintainer})
+        for (const auto& statement : text["Statement"])
+            if (statement["Action"][0] == "s3:PutObjectRetention") {
+                const auto& most = statement["Condition"]["NumericLessThanEquals"];
+                EXPECT_EQ(most["s3:object-lock-remaining-retention-days"], "30");
+            }
+    const auto reads = allowed(of_writer, "s3:GetObject");
+    EXPECT_TRUE(std::find(reads.begin(), reads.end(), "arn:aws:s3:::b/p/ledger/*") != reads.end())
+        << "horizons lie there";
 }
 
 TEST(IamPolicy, NobodyMayDestroyAVersionOrDeleteANameThatDecides) {

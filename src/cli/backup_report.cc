@@ -53,6 +53,10 @@ void print_json_summary(const OpenedRepository& opened, const BackupResult& resu
     print_json("summary", std::move(fields));
 }
 
+bool is_locked(const BackupResult& result) {
+    return result.point && result.point->header.locked_until_ns != 0;
+}
+
 void print_summary(const OpenedRepository& opened, const BackupResult& result,
                    const BackupReport& report) {
     const Statistics& s = result.statistics;
@@ -67,7 +71,7 @@ void print_summary(const OpenedRepository& opened, const BackupResult& result,
     fmt::print("bytes:   {} in all, {} read, {} new, {} stored\n", human_bytes(s.bytes),
                human_bytes(s.bytes_read), human_bytes(s.bytes_new), human_bytes(s.bytes_stored));
     print_traffic(*opened.store, report.prices);
-    if (is_destroyable(*opened.repository).value_or(false))
+    if (!is_locked(result) && is_destroyable(*opened.repository).value_or(false))
         fmt::print("warning: {}\n", kDestroyable);
     if (result.point)
         fmt::print("point {}: {}{} in {}\n", short_text(result.point->session()),
@@ -76,6 +80,9 @@ void print_summary(const OpenedRepository& opened, const BackupResult& result,
                        ? ""
                        : fmt::format(" ({})", counted(result.issues.size(), "issue")),
                    human_duration(result.seconds));
+    if (is_locked(result))
+        fmt::print("locked until {} at the least\n",
+                   local_time(static_cast<std::int64_t>(result.point->header.locked_until_ns)));
 }
 
 }  // namespace

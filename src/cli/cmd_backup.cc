@@ -32,6 +32,7 @@ struct BackupArguments {
     std::string host;
     std::string compression = "auto";
     std::string verify_writes = "all";
+    std::string retention_class{kDefaultRetentionClass};
     bool standard_input = false;
     std::vector<std::string> command;  // --stdin-from-command -- WORDS
     bool from_command = false;
@@ -159,6 +160,7 @@ Result<void> run_backup_command(Context& context, BackupArguments& arguments) {
     options.verify_one_in = arguments.verify_writes == "sample" ? 16 : 1;
     options.host = arguments.host.empty() ? host_name() : arguments.host;
     options.tags = arguments.tags;
+    options.retention_class = arguments.retention_class;
     options.force = arguments.force;
     options.workers = arguments.workers > 0 ? arguments.workers
                                             : std::max(2U, std::thread::hardware_concurrency());
@@ -219,6 +221,10 @@ void add_backup_command(CLI::App& app, Context& context) {
     command->add_flag("--stdin-from-command", a->from_command,
                       "back up what a command prints; its words follow --");
     command->add_option("--tag", a->tags, "tag the point (repeatable)")->allow_extra_args(false);
+    command
+        ->add_option("--retention-class", a->retention_class, "store it under this class: see lock")
+        ->envname("PERDURE_RETENTION_CLASS")
+        ->capture_default_str();
     command->add_option("--host,-H", a->host, "host name of the point")->envname("PERDURE_HOST");
     command->add_flag("--force,-f", a->force, "read every file again");
     command->add_flag("--dry-run,-n", a->dry_run, "only say what would be done");

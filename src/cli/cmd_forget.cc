@@ -245,9 +245,11 @@ Result<void> confirm(const Context& context, const ForgetArguments& a, std::size
 }
 
 /// The named points as a plan of one group, all of them to go.
-Result<ForgetPlan> plan_named(const PointList& list, const ForgetArguments& a) {
+Result<ForgetPlan> plan_named(const Repository& repository, const PointList& list,
+                              const ForgetArguments& a, std::stop_token stop) {
     ForgetPlan plan;
     ForgetGroup group;
+    const Time now = PERDURE_TRY(lock_time(repository, stop));
     for (const std::string& selector : a.selectors) {
         const Point point = PERDURE_TRY(select_point(list, selector, a.filter));
         if (point.is_protected)
@@ -255,6 +257,11 @@ Result<ForgetPlan> plan_named(const PointList& list, const ForgetArguments& a) {
                          "point " + short_text(point.session()) + " is protected")
                 .with_hint("take the protection back first: `perdure protect --remove " +
                            short_text(point.session()) + "`");
+        const std::int64_t until = locked_until(repository, point, now);
+        if (until > 0)
+            return Error(ErrorKind::Denied, "point " + short_text(point.session()) +
+                                                " is locked until " + local_time(until))
+                .with_hint("what it needs cannot be deleted before; forget it then");
         const bool named_twice = std::any_of(
             group.points.begin(), group.points.end(),
             [&](const PlannedPoint& p) { return p.point.session() == point.session(); });
@@ -287,8 +294,9 @@ Result<void> run_forget(Context& context, const ForgetArguments& a) {
         PERDURE_TRY(FateWriter::open(repository, opened.writer ? &*opened.writer : nullptr));
     const PointList list = PERDURE_TRY(repository.list_points(context.stop()));
     const bool named = !a.selectors.empty();
-    const ForgetPlan plan = PERDURE_TRY(
-        named ? plan_named(list, a) : plan_by_policy(context, repository, list, a, asked.policy));
+    const ForgetPlan plan =
+        PERDURE_TRY(named ? plan_named(repository, list, a, context.stop())
+                          : plan_by_policy(context, repository, list, a, asked.policy));
     print_plan(context, plan);
     const auto refused = named ? Result<void>() : refusal(plan, a.allowed);
     if (a.dry_run) {

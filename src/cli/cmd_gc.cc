@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/gc_arguments.h"
 #include "cli/json.h"
+#include "cli/lock_report.h"
 #include "cli/option_values.h"
 #include "cli/text.h"
 #include "cli/traffic.h"
@@ -72,6 +73,8 @@ void print_plan_json(const GcPlan& plan) {
                 {"due", to_json(c.due)},
                 {"in_grace", to_json(c.in_grace)},
                 {"grace_ends", time_or_null(c.grace_ends_ns)},
+                {"locked", to_json(c.locked)},
+                {"locked_until", time_or_null(c.locked_until_ns)},
                 {"unused", c.unused},
                 {"repack", to_json(plan.repack.from)},
                 {"repack_live_bytes", plan.repack.live_bytes},
@@ -98,6 +101,9 @@ void print_plan(const GcPlan& plan) {
                    counted(c.partly_dead.packs, "pack"));
     if (c.in_grace.packs > 0)
         fmt::print("in grace:    {} until {}\n", text_of(c.in_grace), local_time(c.grace_ends_ns));
+    if (c.locked.packs > 0)
+        fmt::print("locked:      {}, condemned before; the last until {}\n", text_of(c.locked),
+                   local_time(c.locked_until_ns));
     if (c.refusal) fmt::print("refused:     {}\n", printable(c.refusal->describe()));
 }
 
@@ -128,6 +134,8 @@ void print_result_json(const GcResult& result, bool dry_run, const nlohmann::jso
                            {"condemned", to_json(c.condemned)},
                            {"in_grace", to_json(c.in_grace)},
                            {"grace_ends", time_or_null(c.grace_ends_ns)},
+                           {"locked", to_json(c.locked)},
+                           {"locked_until", time_or_null(c.locked_until_ns)},
                            {"list", c.list == 0 ? nlohmann::json() : nlohmann::json(c.list)},
                            {"repacked", to_json(result.repack.from)},
                            {"indexes_deleted", c.indexes},
@@ -158,6 +166,9 @@ void print_result(const GcResult& result) {
     if (c.in_grace.packs > 0)
         fmt::print("{} in grace; gc deletes them after {}\n", text_of(c.in_grace),
                    local_time(c.grace_ends_ns));
+    if (c.locked.packs > 0)
+        fmt::print("{} cannot be deleted before {}: Object Lock keeps them; a later gc does\n",
+                   text_of(c.locked), local_time(c.locked_until_ns));
     fmt::print("freed {}\n", text_of(c.deleted));
     for (const auto* list : {&c.problems, &result.repack.problems})
         for (const Problem& problem : *list)
@@ -188,6 +199,7 @@ Result<void> collect(const Context& context, const OpenedRepository& opened, con
         print_result_json(result, a.dry_run, traffic_json(*opened.store, prices));
     else if (!context.options.quiet && !a.dry_run)
         print_result(result);
+    if (!a.dry_run) PERDURE_TRY(extend_due_locks(context, maintainer));
     if (!context.options.json && !context.options.quiet) print_traffic(*opened.store, prices);
     return {};
 }

@@ -50,8 +50,9 @@ void add_iam_command(CLI::App& app, Context& context) {
     policy->add_option("--role", a->role, "writer, maintainer, restorer or auditor")->required();
     policy->add_option("--writer", a->writer, "the number of the writer");
     policy->add_option("--kms-key", a->kms_key, "ARN of the key that the bucket encrypts with");
-    policy->add_option("--longest-lock-days", a->longest_lock_days,
-                       "longest Object Lock that a maintainer may set (default: none)");
+    policy->add_option(
+        "--longest-lock-days", a->longest_lock_days,
+        "longest Object Lock that may be set, period and window together (default: none)");
     run_command(*policy, context, [&context, a] { return run_policy(context, *a); });
 }
 

@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/json.h"
 #include "cli/kdf_options.h"
+#include "cli/lock_report.h"
 #include "cli/traffic.h"
 
 namespace perdure {
@@ -22,6 +23,7 @@ struct InitArguments {
     std::string replica_of;
     bool create_bucket = false, no_probe = false;
     BucketWishes bucket;
+    LockArguments lock;
 };
 
 /// What the store does for the credential that backups will use; never ends an init. Of a directory
@@ -70,7 +72,33 @@ Result<std::vector<SetupStep>> make_bucket(const Context& context, const InitArg
     return steps;
 }
 
-Result<void> run_init(Context& context, const InitArguments& arguments) {
+/// Before anything is made: a lock that cannot be, or is not wanted, must not leave half of it.
+Result<std::optional<RetentionClass>> wanted_lock(const Context& context,
+                                                  const InitArguments& arguments) {
+    if (arguments.lock.text.empty()) return std::optional<RetentionClass>();
+    RetentionClass wanted = PERDURE_TRY(
+        parse_retention_class(std::string(kDefaultRetentionClass), arguments.lock.text));
+    PERDURE_TRY(check_retention_class(wanted, arguments.lock.longest_days));
+    if (!local_directory(context.options.repository).empty())
+        return Error(ErrorKind::Unsupported,
+                     context.options.repository + ": a directory has no Object Lock")
+            .with_hint("S3 has; or keep a copy where this machine cannot delete");
+    PERDURE_TRY(confirm_lock(context, wanted, arguments.lock.yes));
+    return std::optional(std::move(wanted));
+}
+
+/// And what was made before the class was.
+Result<void> begin_locks(const Context& context, Repository& repository,
+                         const RetentionClass& wanted, std::uint32_t longest_days) {
+    PERDURE_TRY(repository.set_retention_class(wanted, longest_days, context.stop()));
+    const Maintainer owner = PERDURE_TRY(Maintainer::from(repository, nullptr));
+    PERDURE_TRY(extend_due_locks(context, owner));
+    return {};
+}
+
+Result<void> run_init(Context& context, InitArguments& arguments) {
+    const auto lock = PERDURE_TRY(wanted_lock(context, arguments));
+    if (lock && lock->lock && arguments.create_bucket) arguments.bucket.object_lock = true;
     const auto steps = PERDURE_TRY(make_bucket(context, arguments));
     const auto store = PERDURE_TRY(make_store(context.options.repository, context.options.store));
     InitOptions options;
@@ -86,6 +114,9 @@ Result<void> run_init(Context& context, const InitArguments& arguments) {
         Repository::open(*store, credentials, system_clock(), system_random(), context.stop()));
     const WriterIdentity identity =
         PERDURE_TRY(enrol_this_machine(*repository, host_name(), Role::Writer, context.stop()));
+    Result<void> locked;
+    if (lock && lock->lock)
+        locked = begin_locks(context, *repository, *lock, arguments.lock.longest_days);
     const auto found = arguments.no_probe ? std::nullopt : probe(context, made.repository);
     if (context.options.json) {
         nlohmann::json bucket;
@@ -96,10 +127,10 @@ Result<void> run_init(Context& context, const InitArguments& arguments) {
                             {"bucket", bucket},
                             {"probe", found ? to_json(*found) : nlohmann::json()},
                             {"writer", number(identity.enrolment)}});
-        return {};
+        return locked;
     }
     print_made(context, made, found);
-    return {};
+    return std::move(locked).context("the repository is made, but not all of it is locked");
 }
 
 /// Keys and epochs of another repository, and no points yet: `copy` brings them.
@@ -148,6 +179,7 @@ void add_init_command(CLI::App& app, Context& context) {
         ->needs(create)
         ->check(CLI::Range(1U, 36500U))
         ->capture_default_str();
+    add_lock_options(*command, a->lock);
     command->add_flag("--no-probe", a->no_probe, "do not try what the store does");
     command->add_option("--replica-of", a->replica_of,
                         "make a replica of this repository, under its keys; see copy");

@@ -36,6 +36,10 @@ void show_json(const PointReader& reader, std::optional<std::int64_t> verified) 
     nlohmann::json fields = to_json(reader.point());
     const PointHeader& h = reader.point().header;
     fields["retention_class"] = h.retention_class;
+    fields["locked_until"] =
+        h.locked_until_ns == 0
+            ? nlohmann::json()
+            : nlohmann::json(to_iso8601({static_cast<std::int64_t>(h.locked_until_ns)}));
     fields["command"] = body.command;
     put_verified(fields, verified);
     fields["supersedes"] = nlohmann::json::array();
@@ -94,6 +98,9 @@ void show_text(const PointReader& reader, std::optional<std::int64_t> verified) 
     line("tags", tags.empty() ? "none" : tags);
     line("retention",
          fmt::format("class {}{}", h.retention_class, point.is_protected ? ", protected" : ""));
+    if (h.locked_until_ns != 0)
+        line("locked",
+             "until " + local_time(static_cast<std::int64_t>(h.locked_until_ns)) + " at the least");
     line("verified", verified ? local_time(*verified) : "never");
     line("previous", h.previous ? short_text(h.previous->session) : "none");
     if (body.origin)

@@ -13,6 +13,7 @@
 #include "base/try.h"
 #include "cli/command.h"
 #include "cli/json.h"
+#include "cli/lock_report.h"
 #include "cli/text.h"
 #include "cli/traffic.h"
 #include "repo/collection.h"
@@ -48,13 +49,16 @@ struct Totals {
     std::uint64_t logical = 0;  // sum over points
     std::uint64_t largest = 0;  // of the newest point of each source
     std::int64_t oldest_ns = 0, newest_ns = 0;
+    nlohmann::json locks = nlohmann::json::array();
+    std::vector<std::string> lock_lines;
     std::optional<CollectionPlan> space;  // what gc would do; only for who may collect
 
     std::uint64_t condemned() const {
         return space->condemnable.bytes + space->listed.bytes + space->due.bytes;
     }
     std::uint64_t live() const {
-        return space->stored.bytes - condemned() - space->in_grace.bytes - space->unused;
+        return space->stored.bytes - condemned() - space->in_grace.bytes - space->locked.bytes -
+               space->unused;
     }
 };
 
@@ -166,15 +170,19 @@ void count_space(const OpenedRepository& opened, Totals& totals, std::stop_token
     if (plan) totals.space = std::move(*plan);
 }
 
+nlohmann::json time_or_null(std::int64_t ns) {
+    return ns == 0 ? nlohmann::json() : nlohmann::json(to_iso8601({ns}));
+}
+
 nlohmann::json space_json(const Totals& t) {
     if (!t.space) return nlohmann::json();
     return {{"live", t.live()},
             {"unused", t.space->unused},
             {"condemned", t.condemned()},
             {"in_grace", t.space->in_grace.bytes},
-            {"grace_ends", t.space->grace_ends_ns == 0
-                               ? nlohmann::json()
-                               : nlohmann::json(to_iso8601({t.space->grace_ends_ns}))}};
+            {"locked", t.space->locked.bytes},
+            {"locked_until", time_or_null(t.space->locked_until_ns)},
+            {"grace_ends", time_or_null(t.space->grace_ends_ns)}};
 }
 
 void print_space(const Totals& t) {
@@ -183,6 +191,9 @@ void print_space(const Totals& t) {
     if (t.space->in_grace.packs > 0)
         fmt::print(", and {} after {}", human_bytes(t.space->in_grace.bytes),
                    local_time(t.space->grace_ends_ns));
+    if (t.space->locked.packs > 0)
+        fmt::print("; {} are locked until {}", human_bytes(t.space->locked.bytes),
+                   local_time(t.space->locked_until_ns));
     fmt::print("\n");
 }
 
@@ -237,6 +248,7 @@ void print_totals_json(const Totals& t, const StoreProperties& store,
          {"saving", ratio(t.logical, t.all.bytes)},
          {"space", space_json(t)},
          {"noncurrent", old_versions_json(t.old_versions)},
+         {"locks", t.locks},
          {"store",
           {{"description", store.description},
            {"conditional_create", store.conditional_create},
@@ -266,6 +278,7 @@ void print_totals(const Totals& t, const StoreProperties& store,
                human_bytes(t.metadata_packs.bytes));
     if (t.space) print_space(t);
     if (t.old_versions) print_old_versions(*t.old_versions);
+    for (const std::string& line : t.lock_lines) fmt::print("locks:         {}\n", line);
     fmt::print("objects:\n");
     for (const auto& [prefix, amount] : t.by_prefix)
         fmt::print("  {:<12} {:>8}  {:>11}\n", printable(prefix), amount.objects,
@@ -292,6 +305,12 @@ Result<void> run_stats(Context& context) {
     PERDURE_TRY(count_points(*opened.repository, totals, context.stop()));
     PERDURE_TRY(count_blocks(*opened.repository, totals, context.stop()));
     count_space(opened, totals, context.stop());
+    if (opened.repository->locks_objects())
+        for (const ClassLocks& of :
+             PERDURE_TRY(look_at_locks(*opened.repository, context.stop()))) {
+            totals.locks.push_back(lock_json(of));
+            totals.lock_lines.push_back(lock_line(of));
+        }
     const auto probe = load_store_record(opened.repository->id());
     if (context.options.json)
         print_totals_json(totals, opened.store->properties(), probe);

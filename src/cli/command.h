@@ -88,6 +88,7 @@ void add_store_command(CLI::App&, Context&);
 void add_iam_command(CLI::App&, Context&);
 void add_list_command(CLI::App&, Context&);
 void add_show_command(CLI::App&, Context&);
+void add_lock_command(CLI::App&, Context&);
 void add_ls_command(CLI::App&, Context&);
 void add_find_command(CLI::App&, Context&);
 void add_diff_command(CLI::App&, Context&);

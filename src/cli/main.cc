@@ -73,6 +73,7 @@ int run(int argc, char** argv) {
     add_protect_command(app, context);
     add_forget_command(app, context);
     add_key_command(app, context);
+    add_lock_command(app, context);
     add_store_command(app, context);
     add_iam_command(app, context);
     add_cat_command(app, context);

@@ -188,6 +188,7 @@ private:
     std::vector<Issue> issues_;
     BackupResult result_;
     std::int64_t started_ns_ = 0;
+    std::int64_t locked_until_ns_ = 0;  // promised by the run's first session
 };
 
 // ------------------------------------------------------------------------------------ setting up
@@ -197,7 +198,7 @@ Result<void> BackupRun::prepare(std::stop_token stop) {
     PointHeader wanted;
     wanted.kind = end_kind();
     wanted.host = options_.host;
-    wanted.retention_class = kDefaultRetentionClass;
+    wanted.retention_class = options_.retention_class;
     PERDURE_TRY(repository_.may_end(wanted, identity_.enrolment, stop));
     const DomainKeys domain = PERDURE_TRY(repository_.domain_keys());
     dedup_ = expand(domain, repository_.id());
@@ -250,7 +251,10 @@ Result<void> BackupRun::open_session(std::stop_token stop) {
     if (options_.copied != nullptr) options.purpose = SessionPurpose::Copy;
     options.host = options_.host;
     options.pack_size = uploads_.pack_size;
+    options.retention_class = options_.retention_class;
+    options.locked_until_ns = locked_until_ns_;
     session_ = PERDURE_TRY(WriteSession::begin(repository_, identity_, cache_, options, stop));
+    locked_until_ns_ = session_->locked_until_ns();
     checkpoint_at_bytes_ = reporter_.progress.bytes + options_.checkpoint_bytes;
     checkpoint_at_ns_ =
         repository_.clock().monotonic_nanoseconds() + options_.checkpoint_seconds * 1'000'000'000;
@@ -742,6 +746,7 @@ PointHeader BackupRun::header_of(EndKind kind) const {
     header.issues = issues_.size();
     header.outcome = issues_.empty() ? PointOutcome::Success : PointOutcome::Partial;
     if (previous_) header.previous = previous_->point;
+    header.locked_until_ns = static_cast<std::uint64_t>(session_->locked_until_ns());
     return header;
 }
 

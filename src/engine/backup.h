@@ -49,6 +49,7 @@ struct BackupOptions {
     std::vector<std::string> tags;
     std::vector<std::string> command;  // recorded in the point's body
     bool force = false;                // re-read everything
+    std::string retention_class{kDefaultRetentionClass};
     Compression compression;
     std::uint32_t verify_one_in = 1;
     unsigned workers = 2;

@@ -91,6 +91,16 @@ bool ForgetGroup::is_emptied() const {
                         [](const PlannedPoint& point) { return point.keep; });
 }
 
+Result<Time> lock_time(const Repository& repository, std::stop_token stop) {
+    if (!repository.locks_objects()) return repository.clock().now();
+    return Time{PERDURE_TRY(repository.store().locks()->now_ns(std::move(stop)))};
+}
+
+std::int64_t locked_until(const Repository& repository, const Point& point, Time now) {
+    const auto until = static_cast<std::int64_t>(point.header.locked_until_ns);
+    return repository.locks_objects() && until > now.nanoseconds ? until : 0;
+}
+
 Result<ForgetPlan> plan_forget(const Repository& repository, const std::vector<Point>& all,
                                const std::vector<Point>& chosen, const ForgetOptions& options,
                                const TimeZone& zone, std::stop_token stop) {
@@ -102,12 +112,16 @@ Result<ForgetPlan> plan_forget(const Repository& repository, const std::vector<P
     facts.reserve(chosen.size());
     for (const Point& point : chosen) facts.push_back(facts_of(point, ledger));
     const Time now = repository.clock().now();
+    const Time store_now = PERDURE_TRY(lock_time(repository, stop));
     for (const PointGroup& group : group_points(facts, options.group_by)) {
         ForgetGroup planned{group.host, group.paths, group.tags, {}};
         std::vector<PointFacts> members;
         for (const std::size_t i : group.points) members.push_back(facts[i]);
         std::vector<Decision> decisions = decide(options, members, now, zone);
         for (std::size_t i = 0; i < decisions.size(); ++i) {
+            const std::int64_t until = locked_until(repository, chosen[group.points[i]], store_now);
+            if (!decisions[i].keep && until > 0)
+                decisions[i] = {true, {"locked until " + to_iso8601({until})}};
             ++(decisions[i].keep ? plan.kept : plan.going);
             planned.points.push_back(
                 {chosen[group.points[i]], decisions[i].keep, std::move(decisions[i].reasons)});

@@ -1,5 +1,8 @@
 #include "engine/gc.h"
 
+#include <map>
+#include <string>
+
 #include "base/try.h"
 
 namespace perdure {
@@ -29,6 +32,16 @@ Result<void> repack(const Repository& repository, const WriterIdentity& identity
     return {};
 }
 
+/// A session a class: a horizon speaks of all packs of a session (lock_horizon.h).
+std::map<std::string, RepackPlan> by_class(const CollectionFacts& facts, const RepackPlan& plan) {
+    std::map<std::string, RepackPlan> plans;
+    for (const PackNumber n : plan.packs) {
+        const auto name = names::parse_pack(facts.name_of(n).text());
+        plans[name ? name->retention_class : ""].packs.push_back(n);
+    }
+    return plans;
+}
+
 }  // namespace
 
 Result<GcResult> run_gc(const Maintainer& maintainer, const RepackIdentity& identity,
@@ -52,8 +65,9 @@ Result<GcResult> run_gc(const Maintainer& maintainer, const RepackIdentity& iden
     if (plan.collection.refusal) return *plan.collection.refusal;
     if (!plan.repack.packs.empty()) {
         const WriterIdentity as = PERDURE_TRY(identity());
-        PERDURE_TRY(repack(maintainer.repository(), as, collection, view, plan.repack, options,
-                           result.repack, stop));
+        for (const auto& [name, part] : by_class(collection.driver().facts(), plan.repack))
+            PERDURE_TRY(repack(maintainer.repository(), as, collection, view, part, options,
+                               result.repack, stop));
     }
     PERDURE_TRY(collection.collect(result.collection));
     PERDURE_TRY(collection.delete_due(result.collection));

@@ -76,14 +76,34 @@ Result<CollectionPlan> Collection::plan() {
         }
     }
     for (const Dropped& dropped : this->dropped()) {
-        for (const PackNumber n : dropped.packs)
-            (dropped.is_due ? plan.due : plan.in_grace).add(facts.pack(n).size);
+        for (const PackNumber n : dropped.packs) {
+            const std::int64_t until = dropped.is_due ? PERDURE_TRY(locked_until(n)) : 0;
+            PackAmount& amount = !dropped.is_due ? plan.in_grace
+                                 : until > 0     ? plan.locked
+                                                 : plan.due;
+            amount.add(facts.pack(n).size);
+            plan.locked_until_ns = std::max(plan.locked_until_ns, until);
+        }
         if (!dropped.is_due)
             plan.grace_ends_ns = std::max(plan.grace_ends_ns, dropped.not_before_ns);
     }
     plan.points = driver_.counted_points();
     if (const auto may = driver_.may_condemn(condemned); !may) plan.refusal = may.error();
     return plan;
+}
+
+/// Until when Object Lock keeps a pack; 0 if it does not. A deletion there would only hide it: in a
+/// bucket with versions the locked one stays, and takes the room that it took.
+Result<std::int64_t> Collection::locked_until(PackNumber n) {
+    if (!repository_.locks_objects()) return 0;
+    const auto known = locked_until_.find(n);
+    if (known != locked_until_.end()) return known->second;
+    const auto lock = repository_.store().locks()->lock_of(driver_.facts().name_of(n), "", stop_);
+    const bool is_gone = !lock && lock.error().kind() == ErrorKind::NotFound;
+    if (!lock && !is_gone) return lock.error();
+    const std::int64_t until = is_gone || !*lock ? 0 : (*lock)->until_ns;
+    locked_until_.emplace(n, until);
+    return until;
 }
 
 // ------------------------------------------------------------------------------------ carrying out
@@ -127,6 +147,16 @@ protocol::Answer Collection::remove(std::uint64_t k, std::uint64_t place,
         n && number(*n) < driver_.facts().packs() && driver_.facts().pack(*n).stored;
     // A verdict lets go of what its list condemned, and of nothing else.
     if (!is_stored || !deleting_.contains(pack)) return protocol::Answer::done();
+    const auto until = locked_until(*n);
+    if (!until) {
+        remove_error_ = until.error();
+        return protocol::Answer::plain(answer_kind_of(until.error()));
+    }
+    if (*until > 0) {
+        result.locked.add(driver_.facts().pack(*n).size);
+        result.locked_until_ns = std::max(result.locked_until_ns, *until);
+        return protocol::Answer::done();
+    }
     const auto removed = repository_.store().remove(driver_.facts().name_of(*n), stop_);
     if (!removed) {
         remove_error_ = removed.error();
@@ -158,7 +188,7 @@ Result<void> Collection::delete_list(std::uint64_t k, CollectionResult& result) 
 }
 
 Result<void> Collection::delete_due(CollectionResult& result) {
-    result.in_grace = {};
+    result.in_grace = result.locked = {};
     for (const Dropped& dropped : this->dropped()) {
         if (dropped.is_due) {
             PERDURE_TRY(delete_list(dropped.list, result));
@@ -172,9 +202,17 @@ Result<void> Collection::delete_due(CollectionResult& result) {
     return {};
 }
 
+Result<bool> Collection::is_index_locked(SessionName session) {
+    if (!repository_.locks_objects()) return false;
+    const auto lock = repository_.store().locks()->lock_of(names::index(session), "", stop_);
+    if (!lock && lock.error().kind() == ErrorKind::NotFound) return false;
+    return PERDURE_TRY(Result<std::optional<ObjectLock>>(lock)).has_value();
+}
+
 Result<void> Collection::delete_indexes(CollectionResult& result) {
     for (const SessionName session : driver_.needless_indexes()) {
         if (stop_.stop_requested()) return Error(ErrorKind::Cancelled, "interrupted");
+        if (PERDURE_TRY(is_index_locked(session))) continue;
         PERDURE_TRY(repository_.store().remove(names::hints(session), stop_));
         PERDURE_TRY(repository_.store().remove(names::index(session), stop_));
         ++result.indexes;

@@ -5,6 +5,7 @@
 // any maintainer, carries on.
 #pragma once
 
+#include <map>
 #include <unordered_set>
 
 #include "repo/collector_driver.h"
@@ -22,6 +23,8 @@ struct CollectionPlan {
     std::uint64_t unused = 0;        // dead bytes in packs that stay, about
     PackAmount partly_dead;          // the packs with them
     std::int64_t grace_ends_ns = 0;  // of the last one in grace
+    PackAmount locked;               // would be due, but Object Lock keeps them
+    std::int64_t locked_until_ns = 0;       // the last of these
     std::vector<std::uint64_t> unfinished;  // lists
     std::optional<Error> refusal;           // why nothing would be condemned
 };
@@ -31,8 +34,10 @@ struct CollectionResult {
     PackAmount deleted;
     PackAmount in_grace;
     std::int64_t grace_ends_ns = 0;
-    std::uint64_t list = 0;     // made by this run
-    std::uint64_t indexes = 0;  // deleted, of expired points whose packs are all gone
+    PackAmount locked;  // dropped by a verdict, and kept by Object Lock: a later run deletes them
+    std::int64_t locked_until_ns = 0;  // the last of these
+    std::uint64_t list = 0;            // made by this run
+    std::uint64_t indexes = 0;         // deleted, of expired points whose packs are all gone
     std::vector<OpenSession> waiting;
     std::vector<SessionName> fenced;
     std::vector<Problem> problems;
@@ -65,6 +70,8 @@ private:
     std::vector<Dropped> dropped() const;
     Result<void> delete_list(std::uint64_t k, CollectionResult&);
     protocol::Answer remove(std::uint64_t k, std::uint64_t place, CollectionResult&);
+    Result<std::int64_t> locked_until(PackNumber);
+    Result<bool> is_index_locked(SessionName);
     void describe_unused(const std::vector<PackNumber>& condemned, CollectionPlan&) const;
 
     const Repository& repository_;
@@ -73,6 +80,7 @@ private:
     CollectorDriver driver_;
     std::unordered_set<BirthPack, BirthPackHash> deleting_;  // of the list whose verdict is applied
     std::optional<Error> remove_error_;
+    std::map<PackNumber, std::int64_t> locked_until_;  // as the store has answered; 0: not locked
 };
 
 }  // namespace perdure

@@ -1,5 +1,7 @@
 #include "repo/config.h"
 
+#include <algorithm>
+
 #include "base/try.h"
 #include "repo/proto_io.h"
 
@@ -100,6 +102,21 @@ DomainRecord decode_domain(const v1::Domain& in) {
 
 }  // namespace
 
+namespace {
+
+/// Never refused: restores need none of it, and a feature keeps programs that do not know it from
+/// writing.
+RetentionClass decode_class(const v1::RetentionClass& in) {
+    RetentionClass c;
+    c.name = in.name();
+    if (in.lock_mode() == 1 || in.lock_mode() == 2) c.lock = static_cast<LockMode>(in.lock_mode());
+    c.lock_days = std::min(in.lock_days(), kMostLockDays);
+    c.window_days = std::min(in.window_days(), kMostLockDays);
+    return c;
+}
+
+}  // namespace
+
 Buffer encode_epoch(const Epoch& epoch) {
     v1::Epoch record;
     record.set_number(number(epoch.number));
@@ -132,6 +149,14 @@ Buffer encode_epoch(const Epoch& epoch) {
     }
     record.set_time(epoch.time_ns);
     record.set_enrolments_below(epoch.enrolments_below);
+    for (const RetentionClass& c : epoch.retention_classes) {
+        auto* out = record.add_retention_classes();
+        out->set_name(c.name);
+        out->set_lock_mode(c.lock ? static_cast<std::uint32_t>(*c.lock) : 0);
+        out->set_lock_days(c.lock_days);
+        out->set_window_days(c.window_days);
+    }
+    record.set_longest_lock_days(epoch.longest_lock_days);
     return encode(record);
 }
 
@@ -161,6 +186,9 @@ Result<Epoch> decode_epoch(ByteView bytes) {
             {WriterNumber{r.enrolment()}, SessionNumber{r.last_number()}, r.time(), r.reason()});
     epoch.time_ns = record.time();
     epoch.enrolments_below = record.enrolments_below();
+    epoch.longest_lock_days = record.longest_lock_days();
+    for (const auto& in : record.retention_classes())
+        epoch.retention_classes.push_back(decode_class(in));
     return epoch;
 }
 

@@ -12,6 +12,7 @@
 #include "repo/ids.h"
 #include "repo/keys.h"
 #include "repo/record.h"
+#include "repo/retention_class.h"
 
 namespace perdure {
 
@@ -84,6 +85,8 @@ struct Epoch {
     std::vector<Revocation> revocations;
     std::uint64_t time_ns = 0;
     std::uint32_t enrolments_below = 0;  // with new owner keys: older ones count only below
+    std::vector<RetentionClass> retention_classes;
+    std::uint32_t longest_lock_days = 0;  // 0: not said
 
     const DomainRecord* domain(std::uint32_t id) const;
     const Revocation* revocation_of(WriterNumber) const;

@@ -1,6 +1,7 @@
 #include "repo/ledger.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "base/try.h"
 #include "repo/owner_records.h"
@@ -34,6 +35,30 @@ bool ends_reading(const Error& error) {
            error.kind() == ErrorKind::Timeout;
 }
 
+/// A horizon's sessions have no digests, and its level is the mode of the locks.
+void put_horizon(const LedgerRecord& in, v1::LedgerRecord& record) {
+    for (const SessionName session : in.locked) {
+        auto* out = record.add_sessions();
+        out->set_writer(number(session.writer));
+        out->set_number(number(session.session));
+    }
+    record.set_level(static_cast<std::uint32_t>(in.lock_mode));
+    record.set_retention_class(in.retention_class);
+    record.set_locked_until(static_cast<std::uint64_t>(in.locked_until_ns));
+}
+
+Result<LedgerRecord> take_horizon(const v1::LedgerRecord& in, LedgerRecord record) {
+    if (in.level() < 1 || in.level() > 2)
+        return Error(ErrorKind::Corrupt, "lock horizon has an unknown mode");
+    record.lock_mode = static_cast<LockMode>(in.level());
+    record.retention_class = in.retention_class();
+    record.locked_until_ns = static_cast<std::int64_t>(in.locked_until());
+    record.locked.reserve(static_cast<std::size_t>(in.sessions_size()));
+    for (const auto& session : in.sessions())
+        record.locked.push_back({WriterNumber{session.writer()}, SessionNumber{session.number()}});
+    return record;
+}
+
 }  // namespace
 
 Buffer encode_ledger_record(const LedgerRecord& in) {
@@ -50,6 +75,7 @@ Buffer encode_ledger_record(const LedgerRecord& in) {
     for (const BirthPack& pack : in.packs) to_proto(pack, record.add_packs());
     record.set_level(static_cast<std::uint32_t>(in.level));
     record.set_text(in.text);
+    if (in.kind == LedgerKind::LockHorizon) put_horizon(in, record);
     return encode(record);
 }
 
@@ -62,6 +88,7 @@ Result<LedgerRecord> decode_ledger_record(ByteView bytes) {
     record.time_ns = static_cast<std::int64_t>(in.time());
     if (!in.previous_digest().empty())
         record.previous = PERDURE_TRY(id_from<Digest>(in.previous_digest(), "digest"));
+    if (record.kind == LedgerKind::LockHorizon) return take_horizon(in, std::move(record));
     for (const auto& session : in.sessions())
         record.sessions.push_back(
             {{WriterNumber{session.writer()}, SessionNumber{session.number()}},
@@ -114,26 +141,48 @@ Result<Ledger> load_ledger(const Repository& repository, std::stop_token stop) {
     return ledger;
 }
 
-Result<void> append_to_ledger(const Repository& repository, LedgerRecord record,
-                              std::stop_token stop) {
-    if (!repository.is_owner()) return not_owner("writing to the ledger");
-    PERDURE_TRY(repository.may_write());
-    const DomainKeys domain = PERDURE_TRY(repository.domain_keys());
+namespace {
+
+using Seal = std::function<Buffer(const ObjectName&, ByteView body)>;
+
+Result<void> append(const Repository& repository, LedgerRecord record, const Seal& seal,
+                    std::stop_token stop) {
     const Ledger before = PERDURE_TRY(load_ledger(repository, stop));
     record.previous = before.last;
     record.time_ns = repository.clock().now().nanoseconds;
     for (std::uint64_t n = before.next;; ++n) {
         const ObjectName name = names::ledger(n);
-        const Buffer object = seal_record(
-            {repository.id(), ObjectType::Ledger, name.text()}, encode_ledger_record(record),
-            sign_as_owner(repository.keyring().owner(), repository.epoch().number),
-            {Sealing::IndexKey, domain.index_key, domain.name.domain, domain.name.generation});
+        const Buffer object = seal(name, encode_ledger_record(record));
         auto created = repository.store().create(name, object, stop);
         if (created || created.error().kind() != ErrorKind::AlreadyExists) return created;
         // Another's: bound by this record, which takes the next number.
         record.previous =
             digest_of(PERDURE_TRY(repository.store().load(name, ByteRange::all(), stop)));
     }
+}
+
+}  // namespace
+
+Result<void> append_to_ledger(const Repository& repository, LedgerRecord record,
+                              std::stop_token stop) {
+    if (!repository.is_owner()) return not_owner("writing to the ledger");
+    PERDURE_TRY(repository.may_write());
+    const DomainKeys domain = PERDURE_TRY(repository.domain_keys());
+    const Seal seal = [&](const ObjectName& name, ByteView body) {
+        return seal_record(
+            {repository.id(), ObjectType::Ledger, name.text()}, body,
+            sign_as_owner(repository.keyring().owner(), repository.epoch().number),
+            {Sealing::IndexKey, domain.index_key, domain.name.domain, domain.name.generation});
+    };
+    return append(repository, std::move(record), seal, std::move(stop));
+}
+
+Result<void> append_to_ledger(const Maintainer& maintainer, LedgerRecord record,
+                              std::stop_token stop) {
+    const Seal seal = [&](const ObjectName& name, ByteView body) {
+        return maintainer.seal(ObjectType::Ledger, name, body);
+    };
+    return append(maintainer.repository(), std::move(record), seal, std::move(stop));
 }
 
 }  // namespace perdure

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "repo/maintainer.h"
 #include "repo/repository.h"
 
 namespace perdure {
@@ -35,6 +36,11 @@ struct LedgerRecord {
     std::vector<BirthPack> packs;
     LedgerLevel level = LedgerLevel::Structure;
     std::string text;
+    // Of a lock horizon: whose packs of that class are locked, how, and until when.
+    std::string retention_class;
+    LockMode lock_mode = LockMode::Governance;
+    std::int64_t locked_until_ns = 0;
+    std::vector<SessionName> locked;
 };
 Buffer encode_ledger_record(const LedgerRecord&);
 Result<LedgerRecord> decode_ledger_record(ByteView);
@@ -67,5 +73,7 @@ Result<Ledger> load_ledger(const Repository&, std::stop_token);
 
 /// Adds a record behind the last; time and `previous` are filled in. Owner only.
 Result<void> append_to_ledger(const Repository&, LedgerRecord, std::stop_token);
+/// The same of what a maintainer may say: checked, repaired, lock horizons.
+Result<void> append_to_ledger(const Maintainer&, LedgerRecord, std::stop_token);
 
 }  // namespace perdure

@@ -7,9 +7,9 @@ namespace perdure {
 
 Result<Maintainer> Maintainer::from(const Repository& repository, const WriterIdentity* identity) {
     PERDURE_TRY(repository.may_write());
-    if (const auto& features = repository.epoch().features.collect; !features.empty())
+    if (const auto unknown = unknown_feature(repository.epoch().features.collect))
         return Error(ErrorKind::Unsupported,
-                     "the repository uses the feature \"" + features.front() +
+                     "the repository uses the feature \"" + *unknown +
                          "\", which this program does not know; it may delete nothing here")
             .with_hint("use a newer perdure");
     const DomainKeys domain = PERDURE_TRY(repository.domain_keys());

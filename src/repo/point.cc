@@ -101,6 +101,7 @@ Buffer encode_point_header(const PointHeader& h) {
     for (const auto& tag : h.tags) record.add_tags(tag);
     record.set_retention_class(h.retention_class);
     record.set_locked_until(h.locked_until_ns);
+    record.set_new_locked_until(h.new_locked_until_ns);
     if (h.previous) to_proto(*h.previous, record.mutable_previous());
     for (const auto& s : h.supersedes) to_proto(s, record.add_supersedes());
     if (h.repaired) to_proto(*h.repaired, record.mutable_repaired());
@@ -132,6 +133,7 @@ Result<PointHeader> decode_point_header(ByteView bytes) {
     h.tags.assign(record.tags().begin(), record.tags().end());
     h.retention_class = record.retention_class();
     h.locked_until_ns = record.locked_until();
+    h.new_locked_until_ns = record.new_locked_until();
     if (record.has_previous()) h.previous = PERDURE_TRY(from_proto(record.previous()));
     for (const auto& s : record.supersedes()) h.supersedes.push_back(PERDURE_TRY(from_proto(s)));
     if (record.has_repaired()) h.repaired = PERDURE_TRY(from_proto(record.repaired()));

@@ -62,7 +62,10 @@ struct PointHeader {
     Statistics statistics;
     std::vector<std::string> tags;
     std::string retention_class;
+    // Object Lock, by the store's clock: of all that the point needs, and of what its session
+    // stored; 0 without.
     std::uint64_t locked_until_ns = 0;
+    std::uint64_t new_locked_until_ns = 0;
     std::optional<SessionDigest> previous;
     std::vector<SessionDigest> supersedes;
     std::optional<SessionDigest> repaired;

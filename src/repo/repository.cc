@@ -158,13 +158,21 @@ Result<void> Repository::load_config(std::stop_token stop) {
 namespace {
 
 Result<void> refuse_unknown(const std::vector<std::string>& features) {
-    if (features.empty()) return {};
-    return Error(ErrorKind::Unsupported, "the repository uses the feature \"" + features.front() +
+    const auto unknown = unknown_feature(features);
+    if (!unknown) return {};
+    return Error(ErrorKind::Unsupported, "the repository uses the feature \"" + *unknown +
                                              "\", which this program does not know")
         .with_hint("use a newer perdure");
 }
 
 }  // namespace
+
+std::optional<std::string> unknown_feature(const std::vector<std::string>& features) {
+    const auto at = std::find_if(features.begin(), features.end(), [](const std::string& feature) {
+        return feature != kObjectLockFeature;
+    });
+    return at == features.end() ? std::nullopt : std::optional(*at);
+}
 
 Result<void> Repository::may_write() const {
     if (epoch_problem_)
@@ -365,6 +373,7 @@ Result<std::unique_ptr<Repository>> Repository::open(Store& store, const Credent
     PERDURE_TRY(repository->load_beginning(stop));
     // Of the newest epoch alone: a feature that was given up binds nobody.
     PERDURE_TRY(refuse_unknown(repository->epoch().features.read));
+    PERDURE_TRY(repository->begin_locking(stop));
     Result<void> adopted;
     if (credentials.passphrase) {
         const auto seed = repository->seed_from(*credentials.passphrase, stop);
@@ -377,6 +386,41 @@ Result<std::unique_ptr<Repository>> Repository::open(Store& store, const Credent
         PERDURE_TRY(repository->refuse_lost_epoch(stop));
     }
     return std::move(adopted).error();
+}
+
+/// Asks the store only where a class has a lock.
+Result<void> Repository::begin_locking(std::stop_token stop) {
+    const auto& classes = epoch().retention_classes;
+    ObjectLocks* locks = store_.locks();
+    locks_objects_ = false;
+    if (!shared_lock(classes) || locks == nullptr) return {};
+    locks_objects_ = PERDURE_TRY(locks->can_lock(std::move(stop)));
+    if (locks_objects_)
+        locks->lock_new([classes](std::string_view name) { return lock_period_of(classes, name); });
+    return {};
+}
+
+Result<void> Repository::must_lock() const {
+    if (locks_objects_ || !shared_lock(epoch().retention_classes)) return {};
+    return Error(ErrorKind::Unsupported, "a retention class asks for Object Lock, which " +
+                                             store_.properties().description + " does not have")
+        .with_hint(
+            "use a bucket with Object Lock (`perdure init --create-bucket --object-lock`), "
+            "or a retention class without a lock");
+}
+
+Result<RetentionClass> Repository::retention_class(std::string_view name) const {
+    std::string known(kDefaultRetentionClass);
+    for (const RetentionClass& c : epoch().retention_classes) {
+        if (c.name == name) return c;
+        if (c.name != kDefaultRetentionClass) known += ", " + c.name;
+    }
+    RetentionClass plain;
+    plain.name = name;
+    if (name == kDefaultRetentionClass) return plain;
+    return Error(ErrorKind::InvalidInput,
+                 "there is no retention class \"" + std::string(name) + "\"; there are: " + known)
+        .with_hint("its owner makes one with `perdure lock set NAME MODE:DAYS`");
 }
 
 DomainName Repository::domain_name() const {

@@ -118,6 +118,19 @@ public:
     const Digest& config_digest() const { return config_digest_; }
     const Epoch& epoch() const { return epochs_.back(); }
     const Digest& epoch_digest() const { return epoch_digest_; }
+    /// "std" is always there, without a lock unless the owner gave it one. InvalidInput.
+    Result<RetentionClass> retention_class(std::string_view name) const;
+    /// Objects are locked here as the retention classes say: some class has a lock, and the store
+    /// can. From open() on whatever is created is.
+    bool locks_objects() const { return locks_objects_; }
+    /// Unsupported, with the reason, if classes ask for locks and the store has none.
+    Result<void> must_lock() const;
+    /// A new epoch in which that class is so, new or in place of the one of its name. Owner only.
+    /// InvalidInput if it cannot be, or would weaken what is stored: a lock is not taken from a
+    /// class, nor its mode changed. `longest_days`: 0 leaves the cap as it is.
+    Result<void> set_retention_class(const RetentionClass&, std::uint32_t longest_days,
+                                     std::stop_token);
+
     /// An object at the name of the next epoch that is none: damaged, or planted. Then this is
     /// read-only.
     const std::optional<Problem>& epoch_problem() const { return epoch_problem_; }
@@ -221,6 +234,7 @@ private:
     Repository(Store& store, Clock& clock, Random& random)
         : store_(store), clock_(clock), random_(random) {}
 
+    Result<void> begin_locking(std::stop_token);
     Result<void> load_config(std::stop_token);
     /// Epochs 1 and 2, where they were asked for already.
     using FirstEpochs = std::array<std::optional<Result<Buffer>>, 2>;
@@ -269,9 +283,13 @@ private:
     Digest epoch_digest_;  // of the newest
     std::optional<Problem> epoch_problem_;
     Keyring keyring_;
+    bool locks_objects_ = false;
     mutable Guarded<std::optional<EnrolmentList>> enrolments_;
     mutable Guarded<std::map<WriterNumber, Certificate>> imported_;
 };
+
+/// One of these that this program does not know.
+std::optional<std::string> unknown_feature(const std::vector<std::string>& features);
 
 /// This program, as records name it: "perdure 0.1.0".
 std::string program_name();

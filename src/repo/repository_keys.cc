@@ -285,6 +285,57 @@ Result<void> Repository::publish_epoch(Epoch next, const OwnerKeys& signer,
     return {};
 }
 
+namespace {
+
+/// What was stored under a class relies on its lock: that is not taken away, nor made another.
+Result<void> check_change(const RetentionClass& from, const RetentionClass& to) {
+    if (!from.lock || from.lock == to.lock) return {};
+    return Error(ErrorKind::InvalidInput, "retention class \"" + from.name +
+                                              "\" has locks of mode " + to_string(*from.lock) +
+                                              ", and keeps it")
+        .with_hint("make another class, and back up under that one");
+}
+
+void ask_for_feature(std::vector<std::string>& features) {
+    if (std::find(features.begin(), features.end(), kObjectLockFeature) == features.end())
+        features.emplace_back(kObjectLockFeature);
+}
+
+}  // namespace
+
+Result<void> Repository::set_retention_class(const RetentionClass& wanted,
+                                             std::uint32_t longest_days, std::stop_token stop) {
+    if (!is_owner()) return not_owner("changing a retention class");
+    Epoch next = epoch();
+    if (longest_days != 0) next.longest_lock_days = longest_days;
+    PERDURE_TRY(check_retention_class(wanted, next.longest_lock_days));
+    auto& classes = next.retention_classes;
+    const auto at = std::find_if(classes.begin(), classes.end(),
+                                 [&](const auto& c) { return c.name == wanted.name; });
+    if (at == classes.end()) {
+        classes.push_back(wanted);
+    } else {
+        PERDURE_TRY(check_change(*at, wanted));
+        *at = wanted;
+    }
+    for (const RetentionClass& c : classes)
+        PERDURE_TRY(check_retention_class(c, next.longest_lock_days));
+    if (wanted.lock) {
+        const bool can = store_.locks() != nullptr && PERDURE_TRY(store_.locks()->can_lock(stop));
+        if (!can)
+            return Error(ErrorKind::Unsupported,
+                         store_.properties().description + " has no Object Lock")
+                .with_hint(
+                    "S3 has, in buckets made with it: `perdure init --create-bucket "
+                    "--object-lock`");
+        // A program that does not know them would write without locks, or repack into none.
+        ask_for_feature(next.features.write);
+        ask_for_feature(next.features.collect);
+    }
+    PERDURE_TRY(publish_epoch(std::move(next), keyring_.owner(), nullptr, stop));
+    return begin_locking(std::move(stop));
+}
+
 Result<SlotId> Repository::add_slot(const Passphrase& passphrase, Argon2Cost cost,
                                     std::string label, std::stop_token stop) {
     if (!is_owner()) return not_owner("adding a key slot");

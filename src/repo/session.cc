@@ -270,6 +270,12 @@ Result<std::unique_ptr<WriteSession>> WriteSession::make(const Repository& repos
     session->context_.repository = repository.id();
     session->context_.domain = PERDURE_TRY(repository.domain_keys());
     session->context_.target_size = options.pack_size;
+    session->context_.retention_class = options.retention_class;
+    const RetentionClass stored_as =
+        PERDURE_TRY(repository.retention_class(options.retention_class));
+    // A replica has its source's classes, and perhaps no lock.
+    if (stored_as.lock && !repository.locks_objects() && !PERDURE_TRY(repository.is_replica(stop)))
+        PERDURE_TRY(repository.must_lock());
     return session;
 }
 
@@ -337,10 +343,31 @@ Result<std::unique_ptr<WriteSession>> WriteSession::begin(const Repository& repo
         return std::move(begun).error();
     }
     PERDURE_TRY(session->take_number(machine, cache, driver, stop));
+    PERDURE_TRY(session->promise_locks(options, stop));
     return session;
 }
 
-bool WriteSession::may_reuse(const BirthPack& pack) const { return !lists_.blocks(pack); }
+/// By the store's clock: one of this machine that is wrong must promise nothing.
+Result<void> WriteSession::promise_locks(const SessionOptions& options, std::stop_token stop) {
+    const RetentionClass stored_as =
+        PERDURE_TRY(repository_.retention_class(context_.retention_class));
+    if (!repository_.locks_objects() || !stored_as.lock) return {};
+    std::int64_t now = PERDURE_TRY(repository_.store().locks()->now_ns(stop));
+    now -= now % 1'000'000'000;  // what a store keeps
+    new_locked_until_ns_ = now + stored_as.full_ns();
+    // Repairs and repacks build on what is there whether it is locked or not.
+    if (options.purpose != SessionPurpose::Backup && options.purpose != SessionPurpose::Copy)
+        return {};
+    locked_until_ns_ =
+        options.locked_until_ns != 0 ? options.locked_until_ns : now + stored_as.period_ns();
+    coverage_ = PERDURE_TRY(
+        LockCoverage::load(repository_, stored_as, name(), locked_until_ns_, std::move(stop)));
+    return {};
+}
+
+bool WriteSession::may_reuse(const BirthPack& pack) const {
+    return !lists_.blocks(pack) && (coverage_ == nullptr || coverage_->covers(pack));
+}
 
 std::uint64_t WriteSession::newest_list() const {
     return lists_.empty() ? 0 : lists_.lists().rbegin()->first;
@@ -420,6 +447,8 @@ Result<Buffer> WriteSession::encode_end(PointHeader& header,
     header.log_entry = log_entry_;
     header.sealed_secret = context_.sealed_secret;
     header.retention_class = context_.retention_class;
+    header.locked_until_ns = static_cast<std::uint64_t>(locked_until_ns_);
+    header.new_locked_until_ns = static_cast<std::uint64_t>(new_locked_until_ns_);
     header.program = program_name();
     Buffer object = seal_signed(ObjectType::Point, name, encode_point_header(header));
     append(object, framed_body);

@@ -15,6 +15,7 @@
 #include "repo/index.h"
 #include "repo/leaf_index.h"
 #include "repo/local_cache.h"
+#include "repo/lock_horizon.h"
 #include "repo/moved_blocks.h"
 #include "repo/obeyed_lists.h"
 #include "repo/pack.h"
@@ -28,6 +29,9 @@ struct SessionOptions {
     SessionPurpose purpose = SessionPurpose::Backup;
     std::string host;
     std::uint64_t pack_size = 32U << 20;
+    std::string retention_class{kDefaultRetentionClass};
+    /// Of a run's later sessions: until when its first one promised to have all locked.
+    std::int64_t locked_until_ns = 0;
 };
 
 struct Committed {
@@ -46,8 +50,10 @@ public:
     SessionName name() const { return context_.session; }
     const PackContext& context() const { return context_; }
     bool create_if_absent_proven() const { return proven_; }
+    /// Until when all that its point will need is locked; 0 without Object Lock.
+    std::int64_t locked_until_ns() const { return locked_until_ns_; }
     /// May what was born in this pack be reused where it was born? (On no list the session obeys,
-    /// or released.) Thread-safe.
+    /// or released; and locked for long enough.) Thread-safe.
     bool may_reuse(const BirthPack&) const;
     /// May this block be reused, wherever it lies now? Thread-safe.
     bool may_reuse(const BirthAddress&, std::stop_token) const;
@@ -102,6 +108,7 @@ private:
                                                    Driver&, std::stop_token) const;
     Result<void> take_number(const protocol::SessionBegin&, const LocalCache&, const Driver&,
                              std::stop_token);
+    Result<void> promise_locks(const SessionOptions&, std::stop_token);
     Result<Ending> prepare_end(PointHeader& header, const std::optional<PointBody>&,
                                std::optional<LivenessSummary>, std::stop_token);
     Result<Ending> prepare_repack_end(const SessionOptions&, std::stop_token);
@@ -117,6 +124,8 @@ private:
     Digest log_entry_;
     bool proven_ = false;
     ObeyedLists lists_;
+    std::int64_t locked_until_ns_ = 0, new_locked_until_ns_ = 0;
+    std::unique_ptr<const LockCoverage> coverage_;  // if it has a lock
     mutable Guarded<std::shared_ptr<const MovedBlocks>> moved_;
     Guarded<Published> published_;
 };

@@ -36,6 +36,7 @@ public:
     Result<void> list(std::string_view prefix, const ListFn& fn, std::stop_token stop) override;
     Result<void> remove(const ObjectName& name, std::stop_token stop) override;
     ObjectVersions* versions() override { return inner_.versions(); }
+    ObjectLocks* locks() override { return inner_.locks(); }
     std::optional<StoreTraffic> traffic() const override { return inner_.traffic(); }
 
     StoreCounts counts() const {

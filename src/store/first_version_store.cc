@@ -103,10 +103,34 @@ Result<void> FirstVersionStore::create(const ObjectName& name, ByteView bytes,
                  name.text() + ": has an older version under a deletion that somebody placed");
 }
 
+bool FirstVersionStore::is_looked_for(std::string_view name) const {
+    return std::any_of(looked_for_.begin(), looked_for_.end(),
+                       [&](const std::string& prefix) { return name.starts_with(prefix); });
+}
+
+/// The oldest content under a deletion; `missing` if there is none, or it may not be seen.
+Result<Buffer> FirstVersionStore::load_deleted(const ObjectName& name, ByteRange range,
+                                               Result<Buffer> missing, std::stop_token stop) {
+    std::optional<ObjectVersion> oldest;
+    const auto listed = inner_.versions()->list(
+        name.text(),
+        [&](std::string_view found, const ObjectVersion& version) {
+            if (found == name.text() && !version.is_deletion) oldest = version;
+            return found <= name.text();
+        },
+        stop);
+    if (!listed || !oldest) return missing;
+    return inner_.versions()->load(name, oldest->id, range, std::move(stop));
+}
+
 Result<Buffer> FirstVersionStore::load(const ObjectName& name, ByteRange range,
                                        std::stop_token stop) {
-    if (!decides(name.text()) || inner_.versions() == nullptr)
-        return inner_.load(name, range, std::move(stop));
+    if (!decides(name.text()) || inner_.versions() == nullptr) {
+        auto content = inner_.load(name, range, stop);
+        const bool is_gone = !content && content.error().kind() == ErrorKind::NotFound;
+        if (!is_gone || !is_looked_for(name.text()) || inner_.versions() == nullptr) return content;
+        return load_deleted(name, range, std::move(content), std::move(stop));
+    }
     for (int attempt = 0;; ++attempt) {
         const auto first = first_of(name, stop);
         if (!first && first.error().kind() == ErrorKind::Denied)

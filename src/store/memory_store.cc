@@ -33,7 +33,10 @@ Result<void> MemoryStore::create(const ObjectName& name, ByteView bytes, std::st
         if (bytes.size() > capacity_ - state.used)
             return Error(ErrorKind::NoSpace, "no space for object " + name.text());
         state.used += bytes.size();
-        state.objects.emplace(name.text(), Object{std::move(copy), ++state.clock});
+        Object object{std::move(copy), ++state.clock};
+        if (const auto period = state.rule ? state.rule(name.text()) : std::nullopt)
+            object.lock = ObjectLock{period->mode, state.lock_time_ns + period->ns};
+        state.objects.emplace(name.text(), std::move(object));
         return {};
     });
 }
@@ -80,13 +83,58 @@ Result<void> MemoryStore::list(std::string_view prefix, const ListFn& fn, std::s
 
 Result<void> MemoryStore::remove(const ObjectName& name, std::stop_token stop) {
     if (stop.stop_requested()) return cancelled(name);
-    state_.with([&](State& state) {
+    return state_.with([&](State& state) -> Result<void> {
         const auto found = state.objects.find(name.text());
-        if (found == state.objects.end()) return;
+        if (found == state.objects.end()) return {};
+        if (state.is_locked(found->second))
+            return Error(ErrorKind::Denied, "object " + name.text() + " is locked");
         state.used -= found->second.bytes->size();
         state.objects.erase(found);
+        return {};
     });
-    return {};
+}
+
+// ------------------------------------------------------------------------------------ locks
+
+void MemoryStore::set_lock_time(std::int64_t now_ns) {
+    state_.with([&](State& state) {
+        state.can_lock = true;
+        state.lock_time_ns = now_ns;
+    });
+}
+
+void MemoryStore::lock_new(Rule rule) {
+    state_.with([&](State& state) { state.rule = std::move(rule); });
+}
+
+Result<std::int64_t> MemoryStore::now_ns(std::stop_token) {
+    return state_.with([](const State& state) { return state.lock_time_ns; });
+}
+
+Result<void> MemoryStore::extend_lock(const ObjectName& name, const std::string&,
+                                      const ObjectLock& lock, std::stop_token stop) {
+    if (stop.stop_requested()) return cancelled(name);
+    return state_.with([&](State& state) -> Result<void> {
+        const auto found = state.objects.find(name.text());
+        if (found == state.objects.end()) return not_found(name);
+        auto& there = found->second.lock;
+        if (!state.is_locked(found->second)) there.reset();
+        if (there && there->covers(lock)) return {};
+        if (there && (there->mode > lock.mode || there->until_ns > lock.until_ns))
+            return Error(ErrorKind::Denied, "object " + name.text() + " has a stronger lock");
+        there = lock;
+        return {};
+    });
+}
+
+Result<std::optional<ObjectLock>> MemoryStore::lock_of(const ObjectName& name, const std::string&,
+                                                       std::stop_token stop) {
+    if (stop.stop_requested()) return cancelled(name);
+    return state_.with([&](const State& state) -> Result<std::optional<ObjectLock>> {
+        const auto found = state.objects.find(name.text());
+        if (found == state.objects.end()) return not_found(name);
+        return state.is_locked(found->second) ? found->second.lock : std::nullopt;
+    });
 }
 
 void MemoryStore::plant(const ObjectName& name, ByteView bytes) {

@@ -117,4 +117,25 @@ Result<Buffer> RetryStore::load(const ObjectName& name, const std::string& versi
     return repeated([&] { return inner_.versions()->load(name, version, range, stop); }, stop);
 }
 
+// ------------------------------------------------------------------------------------ locks
+
+Result<bool> RetryStore::can_lock(std::stop_token stop) {
+    return repeated([&] { return inner_.locks()->can_lock(stop); }, stop);
+}
+
+Result<std::int64_t> RetryStore::now_ns(std::stop_token stop) {
+    return repeated([&] { return inner_.locks()->now_ns(stop); }, stop);
+}
+
+Result<void> RetryStore::extend_lock(const ObjectName& name, const std::string& version,
+                                     const ObjectLock& lock, std::stop_token stop) {
+    return repeated([&] { return inner_.locks()->extend_lock(name, version, lock, stop); }, stop);
+}
+
+Result<std::optional<ObjectLock>> RetryStore::lock_of(const ObjectName& name,
+                                                      const std::string& version,
+                                                      std::stop_token stop) {
+    return repeated([&] { return inner_.locks()->lock_of(name, version, stop); }, stop);
+}
+
 }  // namespace perdure

@@ -29,7 +29,7 @@ struct RetryOptions {
     double reserve = 20;                // retries that are there at the start, and kept at most
 };
 
-class RetryStore final : public Store, private ObjectVersions {
+class RetryStore final : public Store, private ObjectVersions, private ObjectLocks {
 public:
     /// Waits that long, or until asked to stop.
     using Wait = std::function<void(std::uint64_t milliseconds, const std::stop_token&)>;
@@ -47,6 +47,7 @@ public:
                       std::stop_token stop) override;
     Result<void> remove(const ObjectName& name, std::stop_token stop) override;
     ObjectVersions* versions() override { return inner_.versions() == nullptr ? nullptr : this; }
+    ObjectLocks* locks() override { return inner_.locks() == nullptr ? nullptr : this; }
     std::optional<StoreTraffic> traffic() const override;
 
     std::uint64_t retries() const {
@@ -59,6 +60,14 @@ private:
                       std::stop_token stop) override;
     Result<Buffer> load(const ObjectName& name, const std::string& version, ByteRange range,
                         std::stop_token stop) override;
+
+    Result<bool> can_lock(std::stop_token stop) override;
+    void lock_new(Rule rule) override { inner_.locks()->lock_new(std::move(rule)); }
+    Result<std::int64_t> now_ns(std::stop_token stop) override;
+    Result<void> extend_lock(const ObjectName& name, const std::string& version,
+                             const ObjectLock& lock, std::stop_token stop) override;
+    Result<std::optional<ObjectLock>> lock_of(const ObjectName& name, const std::string& version,
+                                              std::stop_token stop) override;
 
     struct State {
         double allowance = 0;

@@ -98,6 +98,50 @@ public:
                                 std::stop_token) = 0;
 };
 
+enum class LockMode : std::uint8_t {  // on disk: FORMAT.md
+    Governance = 1,  // whoever has a right of its own may end it early; Perdure never does
+    Compliance = 2,  // nobody can, not even the account's owner
+};
+
+/// An object that cannot be deleted, nor its lock shortened, until then.
+struct ObjectLock {
+    LockMode mode = LockMode::Governance;
+    std::int64_t until_ns = 0;  // by the store's clock
+
+    /// Whether this one holds whatever `other` does.
+    bool covers(const ObjectLock& other) const {
+        return mode >= other.mode && until_ns >= other.until_ns;
+    }
+    friend bool operator==(const ObjectLock&, const ObjectLock&) = default;
+};
+
+/// What stores with Object Lock can do besides. Thread-safe but for lock_new(), which is called
+/// before there are other threads.
+class ObjectLocks {
+public:
+    struct Period {
+        LockMode mode = LockMode::Governance;
+        std::int64_t ns = 0;  // from the creation on
+    };
+    /// How long an object of that name is locked from its creation on; nothing: not at all.
+    using Rule = std::function<std::optional<Period>(std::string_view name)>;
+
+    virtual ~ObjectLocks() = default;
+    /// Whether locks can be set here at all: a bucket can be made without. Unknown counts as yes.
+    virtual Result<bool> can_lock(std::stop_token) = 0;
+    /// What create() and put_back() lock from now on, in the same step.
+    virtual void lock_new(Rule) = 0;
+    /// The store's clock: a machine whose clock is wrong must not lock for years.
+    virtual Result<std::int64_t> now_ns(std::stop_token) = 0;
+    /// Afterwards that version ("": the newest) is locked so at the least; a lock that holds longer
+    /// stays as it is. Denied also if it has one that cannot become so. Durable on return.
+    virtual Result<void> extend_lock(const ObjectName&, const std::string& version,
+                                     const ObjectLock&, std::stop_token) = 0;
+    /// Nothing if it is not locked, or was and is no longer. NotFound.
+    virtual Result<std::optional<ObjectLock>> lock_of(const ObjectName&, const std::string& version,
+                                                      std::stop_token) = 0;
+};
+
 /// What was asked of a store over a network since it was opened, by what S3 charges for.
 struct StoreTraffic {
     std::uint64_t writes = 0;    // PUT, COPY, POST, LIST
@@ -134,6 +178,8 @@ public:
     // ---- what only some can do; decorators pass the question on
     /// Null where no versions are kept, or none was seen yet.
     virtual ObjectVersions* versions() { return nullptr; }
+    /// Null where nothing can be locked.
+    virtual ObjectLocks* locks() { return nullptr; }
     /// Nothing for stores without a network.
     virtual std::optional<StoreTraffic> traffic() const { return std::nullopt; }
 };

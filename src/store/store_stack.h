@@ -41,6 +41,7 @@ public:
         return top().remove(name, std::move(stop));
     }
     ObjectVersions* versions() override { return top().versions(); }
+    ObjectLocks* locks() override { return top().locks(); }
     std::optional<StoreTraffic> traffic() const override { return layers_.back()->traffic(); }
 
 private:

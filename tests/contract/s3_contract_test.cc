@@ -7,7 +7,11 @@
 #include <atomic>
 
 #include "contract/store_contract.h"
+#include "store/counting_store.h"
+#include "store/fault_store.h"
 #include "store/first_version_store.h"
+#include "store/limited_store.h"
+#include "store/memory_store.h"
 #include "store/retry_store.h"
 #include "store/s3/s3_store.h"
 #include "store/store_stack.h"
@@ -132,6 +136,188 @@ std::vector<std::string> names_in(Store& store, const std::string& prefix) {
                            },
                            {}));
     return names;
+}
+
+// ------------------------------------------------------------------------------------ locks
+
+constexpr std::int64_t kHour = 3'600'000'000'000;
+
+/// A store whose objects can be locked, under every decorator.
+class LockUnderTest {
+public:
+    virtual ~LockUnderTest() = default;
+    virtual Store& store() = 0;
+    /// Whether what was stored first is still there, after a removal.
+    virtual bool is_kept(const ObjectName& name) = 0;
+};
+
+class LockedS3 final : public LockUnderTest {
+public:
+    explicit LockedS3(Server server) : server_(server) {
+        static std::atomic<int> number{0};
+        const std::string bucket = "locks" + std::to_string(++number);
+        if (server == Server::Versity) {
+            EXPECT_EQ(gateway().problem(), "");
+        } else {
+            EXPECT_EQ(cloudsim_server().problem(), "");
+        }
+        const auto access = open_bucket(server, bucket);
+        S3Request put{"PUT", ""};
+        put.headers.push_back({"x-amz-bucket-object-lock-enabled", "true"});
+        const auto made = access->send(put, {});
+        EXPECT_TRUE(made && made->ok()) << (made ? as_text(made->body) : "no answer");
+        auto stack = std::make_unique<StoreStack>(
+            std::make_unique<S3Store>(open_bucket(server, bucket + "/t"), S3Storage{}));
+        stack->add<RetryStore>(RetryOptions{}, system_random(), system_clock());
+        stack->add<CountingStore>();
+        stack->add<FaultStore>();
+        stack->add<LimitedStore>(0U, 0U, system_clock());
+        stack->add<FirstVersionStore>(std::vector<std::string>{"points/"});
+        store_ = std::move(stack);
+    }
+    Store& store() override { return *store_; }
+    bool is_kept(const ObjectName& name) override {
+        bool kept = false;
+        const auto listed =
+            store_->versions()->list(name.text(),
+                                     [&](std::string_view, const ObjectVersion& version) {
+                                         kept = kept || !version.is_deletion;
+                                         return true;
+                                     },
+                                     {});
+        EXPECT_TRUE(listed);
+        return kept;
+    }
+
+private:
+    const Server server_;
+    std::unique_ptr<Store> store_;
+};
+
+class LockedMemory final : public LockUnderTest {
+public:
+    LockedMemory() { memory_.set_lock_time(system_clock().now().nanoseconds); }
+    Store& store() override { return counted_; }
+    bool is_kept(const ObjectName& name) override { return bool(memory_.stat(name, {})); }
+
+private:
+    MemoryStore memory_;
+    CountingStore counted_{memory_};
+};
+
+struct LockFactory {
+    std::string name;
+    std::function<std::unique_ptr<LockUnderTest>()> make;
+    friend void PrintTo(const LockFactory& factory, std::ostream* out) { *out << factory.name; }
+};
+
+class StoreLocks : public testing::TestWithParam<LockFactory> {
+protected:
+    Store& store() { return tested_->store(); }
+    ObjectLocks& locks() { return *store().locks(); }
+    std::int64_t now() { return locks().now_ns({}).value(); }
+    std::optional<ObjectLock> lock_of(const ObjectName& name) {
+        return locks().lock_of(name, "", {}).value();
+    }
+    const std::unique_ptr<LockUnderTest> tested_ = GetParam().make();
+};
+
+TEST_P(StoreLocks, NewObjectsAreLockedAsTheRuleSaysAndOthersAreNot) {
+    ASSERT_NE(store().locks(), nullptr);
+    EXPECT_TRUE(locks().can_lock({}).value());
+    locks().lock_new([](std::string_view name) -> std::optional<ObjectLocks::Period> {
+        if (!name.starts_with("a/")) return std::nullopt;
+        return ObjectLocks::Period{LockMode::Governance, kHour};
+    });
+    const std::int64_t before = now();
+    ASSERT_TRUE(store().create(object("a/1"), as_bytes("kept"), {}));
+    ASSERT_TRUE(store().create(object("b/1"), as_bytes("free"), {}));
+    const auto lock = lock_of(object("a/1"));
+    ASSERT_TRUE(lock);
+    EXPECT_EQ(lock->mode, LockMode::Governance);
+    EXPECT_GE(lock->until_ns, before + kHour);
+    EXPECT_LE(lock->until_ns, before + kHour + 60'000'000'000) << "by the store's clock";
+    EXPECT_EQ(lock_of(object("b/1")), std::nullopt);
+    EXPECT_FALSE(locks().lock_of(object("c/1"), "", {}));
+}
+
+TEST_P(StoreLocks, WhatIsLockedOutlivesARemoval) {
+    locks().lock_new([](std::string_view) {
+        return std::optional(ObjectLocks::Period{LockMode::Compliance, kHour});
+    });
+    const ObjectName name = object("packs/1");
+    ASSERT_TRUE(store().create(name, as_bytes("kept"), {}));
+    static_cast<void>(store().remove(name, {}).has_value());
+    EXPECT_TRUE(tested_->is_kept(name));
+}
+
+TEST_P(StoreLocks, ExtensionsLengthenAndNeverShorten) {
+    const ObjectName name = object("packs/2");
+    ASSERT_TRUE(store().create(name, as_bytes("free yet"), {}));
+    const std::int64_t start = now() / 1'000'000'000 * 1'000'000'000;
+    const auto extend = [&](LockMode mode, std::int64_t hours) {
+        return locks().extend_lock(name, "", {mode, start + hours * kHour}, {});
+    };
+    ASSERT_TRUE(extend(LockMode::Governance, 2)) << "set where there was none";
+    ASSERT_TRUE(extend(LockMode::Governance, 3));
+    EXPECT_EQ(lock_of(name)->until_ns, start + 3 * kHour);
+    EXPECT_TRUE(extend(LockMode::Governance, 1)) << "it is locked for longer already";
+    EXPECT_EQ(lock_of(name)->until_ns, start + 3 * kHour);
+    EXPECT_FALSE(
+        locks().extend_lock(object("packs/none"), "", {LockMode::Governance, start + kHour}, {}));
+}
+
+TEST_P(StoreLocks, ComplianceIsNotLowered) {
+    const ObjectName name = object("packs/3");
+    ASSERT_TRUE(store().create(name, as_bytes("kept"), {}));
+    const std::int64_t start = now() / 1'000'000'000 * 1'000'000'000;
+    ASSERT_TRUE(locks().extend_lock(name, "", {LockMode::Compliance, start + 2 * kHour}, {}));
+    ASSERT_TRUE(locks().extend_lock(name, "", {LockMode::Compliance, start + 3 * kHour}, {}));
+    const auto lowered =
+        locks().extend_lock(name, "", {LockMode::Governance, start + 4 * kHour}, {});
+    ASSERT_FALSE(lowered);
+    EXPECT_EQ(lowered.error().kind(), ErrorKind::Denied);
+    EXPECT_EQ(lock_of(name), (ObjectLock{LockMode::Compliance, start + 3 * kHour}));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Store, StoreLocks,
+    testing::Values(
+        LockFactory{"Memory", [] { return std::make_unique<LockedMemory>(); }},
+        LockFactory{"CloudSim", [] { return std::make_unique<LockedS3>(Server::CloudSim); }},
+        LockFactory{"Versity", [] { return std::make_unique<LockedS3>(Server::Versity); }}),
+    [](const auto& info) { return info.param.name; });
+
+TEST(S3Locks, ABucketWithoutThemSaysSo) {
+    make_bucket(Server::CloudSim, "unlocked", true);
+    S3Store store(open_bucket(Server::CloudSim, "unlocked/t"), S3Storage{});
+    EXPECT_FALSE(store.locks()->can_lock({}).value());
+    store.locks()->lock_new([](std::string_view) {
+        return std::optional(ObjectLocks::Period{LockMode::Governance, kHour});
+    });
+    const auto created = store.create(object("a"), as_bytes("x"), {});
+    ASSERT_FALSE(created);
+    EXPECT_EQ(created.error().kind(), ErrorKind::Unsupported);
+    EXPECT_NE(created.error().hint().find("--object-lock"), std::string::npos);
+    EXPECT_FALSE(store.stat(object("a"), {})) << "nothing is stored without its lock";
+}
+
+TEST(S3Versions, ContentUnderADeletionIsLookedForWhereAsked) {
+    make_bucket(Server::CloudSim, "versions", true);
+    auto stack = StoreStack(
+        std::make_unique<S3Store>(open_bucket(Server::CloudSim, "versions/looked"), S3Storage{}));
+    stack.add<FirstVersionStore>(std::vector<std::string>{}, std::vector<std::string>{},
+                                 std::vector<std::string>{"packs/"});
+    for (const char* name : {"packs/1", "hints/1"}) {
+        ASSERT_TRUE(stack.create(object(name), as_bytes("content"), {}));
+        ASSERT_TRUE(stack.remove(object(name), {}));
+    }
+    const auto found = stack.load(object("packs/1"), {3, 4}, {});
+    ASSERT_TRUE(found) << found.error().describe();
+    EXPECT_EQ(as_text(*found), "tent");
+    EXPECT_FALSE(stack.load(object("hints/1"), ByteRange::all(), {}));
+    EXPECT_EQ(names_in(stack, "packs/"), std::vector<std::string>{})
+        << "checks see that it is gone";
 }
 
 class S3Versions : public testing::TestWithParam<Server> {};

@@ -127,11 +127,13 @@ Result<HttpResponse> S3Bucket::send(const S3Request& request, std::stop_token st
         count(request);
         auto response =
             PERDURE_TRY(http_->send(http, request.most, stop).context(where(request.key)));
-        if (response.ok()) {
-            const auto version = response.header("x-amz-version-id");
-            if (version && *version != "null") versioned_ = true;
-            return response;
-        }
+        const auto date = response.header("date");
+        if (const auto told = date ? parse_http_date_ns(*date) : std::nullopt)
+            date_ahead_ns_ = *told - clock_.now().nanoseconds;
+        const auto version = response.header("x-amz-version-id");
+        if ((version && *version != "null") || response.header("x-amz-delete-marker"))
+            versioned_ = true;
+        if (response.ok()) return response;
         if (!std::exchange(time_learnt, true) && learn_time(response, now)) continue;
         if (!std::exchange(region_learnt, true) && learn_region(response)) continue;
         if (is_expired(response) && !std::exchange(renewed, true) &&
@@ -139,6 +141,12 @@ Result<HttpResponse> S3Bucket::send(const S3Request& request, std::stop_token st
             continue;
         return response;
     }
+}
+
+std::optional<Time> S3Bucket::server_time() const {
+    const std::int64_t ahead = date_ahead_ns_;
+    if (ahead == kNoDate) return std::nullopt;
+    return Time{clock_.now().nanoseconds + ahead};
 }
 
 StoreTraffic S3Bucket::traffic() const {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -42,8 +43,10 @@ public:
     std::string key_of(std::string_view name) const { return location_.prefix + std::string(name); }
     /// A key as people write it.
     std::string where(std::string_view key) const;
-    /// An answer came with the id of a version: the bucket keeps them.
+    /// An answer came with the id of a version, or told of a deletion: the bucket keeps them.
     bool has_shown_versions() const { return versioned_; }
+    /// The server's clock, as far as its answers have told it.
+    std::optional<Time> server_time() const;
     StoreTraffic traffic() const;
 
 private:
@@ -59,6 +62,9 @@ private:
     Clock& clock_;
     Guarded<std::string> region_;
     std::atomic<std::int64_t> server_ahead_ns_{0};  // of this machine's clock
+    // The same, of the newest answer, to the second. kNoDate: none has told.
+    static constexpr std::int64_t kNoDate = std::numeric_limits<std::int64_t>::min();
+    std::atomic<std::int64_t> date_ahead_ns_{kNoDate};
     std::atomic<bool> versioned_{false};
     std::atomic<std::uint64_t> writes_{0}, reads_{0}, removals_{0};
 };

@@ -48,6 +48,26 @@ ObjectVersion version_of(const pugi::xml_node& entry) {
     return version;
 }
 
+const char* name_of(LockMode mode) {
+    return mode == LockMode::Compliance ? "COMPLIANCE" : "GOVERNANCE";
+}
+
+/// Requests carry whole seconds: a part of one more might be a day more than a policy allows.
+std::int64_t whole_seconds(std::int64_t ns) { return ns - ns % 1'000'000'000; }
+std::string date_of(std::int64_t until_ns) { return to_iso8601({until_ns}); }
+
+/// S3 calls it an invalid request, as much else.
+Error lock_error(const HttpResponse& answer, std::string_view action, const std::string& where) {
+    Error error = s3_error(answer, action, where);
+    if (parse_s3_fault(answer).message.find("Object Lock") == std::string::npos ||
+        error.kind() == ErrorKind::Denied)
+        return error;
+    return Error(ErrorKind::Unsupported, error.describe())
+        .with_hint(
+            "this bucket has no Object Lock, which is chosen when it is made: `perdure init "
+            "--create-bucket --object-lock`; or use a retention class without a lock");
+}
+
 /// The entries of a page whose keys are ours, by name; a name's own as the server has them. Some
 /// servers tell all markers first.
 std::vector<std::pair<std::string_view, pugi::xml_node>> versions_in(const pugi::xml_node& page,
@@ -106,8 +126,12 @@ Result<void> S3Store::create(const ObjectName& name, ByteView bytes, std::stop_t
     add("x-amz-server-side-encryption", storage_.encryption);
     add("x-amz-server-side-encryption-aws-kms-key-id", storage_.kms_key);
     add("x-amz-acl", storage_.acl);
-    PERDURE_TRY(ask(std::move(put), "s3:PutObject", std::move(stop)));
-    return {};
+    const bool locks = PERDURE_TRY(add_lock(name, put, stop));
+    auto answer = PERDURE_TRY(bucket_->send(put, std::move(stop)));
+    if (answer.ok()) return {};
+    return locks ? lock_error(answer, "s3:PutObject and s3:PutObjectRetention",
+                              bucket_->where(put.key))
+                 : s3_error(answer, "s3:PutObject", bucket_->where(put.key));
 }
 
 Result<Buffer> S3Store::load(const ObjectName& name, ByteRange range, std::stop_token stop) {
@@ -254,6 +278,89 @@ Result<Buffer> S3Store::load(const ObjectName& name, const std::string& version,
     S3Request request{"GET", bucket_->key_of(name.text())};
     request.query = {{"versionId", version}};
     return get(std::move(request), name, range, std::move(stop));
+}
+
+// ------------------------------------------------------------------------------------ locks
+
+Result<bool> S3Store::can_lock(std::stop_token stop) {
+    S3Request get{"GET", ""};
+    get.query = {{"object-lock", ""}};
+    const HttpResponse answer = PERDURE_TRY(bucket_->send(get, std::move(stop)));
+    if (answer.ok())
+        return as_text(answer.body).find("<ObjectLockEnabled>Enabled") != std::string_view::npos;
+    if (parse_s3_fault(answer).code == "ObjectLockConfigurationNotFoundError") return false;
+    // A credential that may not ask may still lock.
+    if (answer.status == 403) return true;
+    Error error = s3_error(answer, "s3:GetBucketObjectLockConfiguration", bucket_->where(""));
+    if (error.kind() == ErrorKind::NotFound || error.kind() == ErrorKind::Unsupported) return false;
+    return error;
+}
+
+Result<std::int64_t> S3Store::now_ns(std::stop_token stop) {
+    if (const auto now = bucket_->server_time()) return now->nanoseconds;
+    // Any answer tells it, a refusal too.
+    PERDURE_TRY(bucket_->send({"HEAD", ""}, std::move(stop)));
+    if (const auto now = bucket_->server_time()) return now->nanoseconds;
+    return Error(ErrorKind::Unsupported, bucket_->where("") + ": the server does not tell its time")
+        .with_hint("objects are locked until a time of its clock: is a proxy on the way?");
+}
+
+/// Whether it did.
+Result<bool> S3Store::add_lock(const ObjectName& name, S3Request& put, std::stop_token stop) {
+    const auto period = lock_rule_ ? lock_rule_(name.text()) : std::nullopt;
+    if (!period) return false;
+    const std::int64_t now = PERDURE_TRY(now_ns(std::move(stop)));
+    put.headers.push_back({"x-amz-object-lock-mode", name_of(period->mode)});
+    put.headers.push_back({"x-amz-object-lock-retain-until-date", date_of(now + period->ns)});
+    return true;
+}
+
+Result<void> S3Store::extend_lock(const ObjectName& name, const std::string& version,
+                                  const ObjectLock& lock, std::stop_token stop) {
+    const std::string body = "<Retention xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Mode>" +
+                             std::string(name_of(lock.mode)) + "</Mode><RetainUntilDate>" +
+                             date_of(lock.until_ns) + "</RetainUntilDate></Retention>";
+    S3Request put{"PUT", bucket_->key_of(name.text())};
+    put.query = {{"retention", ""}};
+    if (!version.empty()) put.query.push_back({"versionId", version});
+    put.body = as_bytes(body);
+    put.headers = {{"Content-Type", "application/xml"}, checksum_header(put.body)};
+    const HttpResponse answer = PERDURE_TRY(bucket_->send(put, stop));
+    if (answer.ok()) return {};
+    // What is locked for longer cannot be locked for less.
+    if (answer.status == 403) {
+        const auto there = lock_of(name, version, std::move(stop));
+        if (there && *there && (*there)->covers({lock.mode, whole_seconds(lock.until_ns)}))
+            return {};
+    }
+    return lock_error(answer, "s3:PutObjectRetention", bucket_->where(put.key));
+}
+
+Result<std::optional<ObjectLock>> S3Store::lock_of(const ObjectName& name,
+                                                   const std::string& version,
+                                                   std::stop_token stop) {
+    S3Request get{"GET", bucket_->key_of(name.text())};
+    get.query = {{"retention", ""}};
+    if (!version.empty()) get.query.push_back({"versionId", version});
+    const HttpResponse answer = PERDURE_TRY(bucket_->send(get, stop));
+    if (!answer.ok()) {
+        const std::string code = parse_s3_fault(answer).code;
+        if (code == "NoSuchObjectLockConfiguration" || code == "InvalidRequest")
+            return std::optional<ObjectLock>();
+        if (code == "MethodNotAllowed")  // a marker of a deletion is the newest
+            return Error(ErrorKind::NotFound, bucket_->where(get.key) + ": was deleted");
+        return s3_error(answer, "s3:GetObjectRetention", bucket_->where(get.key));
+    }
+    pugi::xml_document document;
+    document.load_buffer(answer.body.data(), answer.body.size());
+    const pugi::xml_node retention = document.child("Retention");
+    const std::string_view mode = retention.child_value("Mode");
+    const auto until = parse_iso_date_ns(retention.child_value("RetainUntilDate"));
+    if ((mode != "GOVERNANCE" && mode != "COMPLIANCE") || !until)
+        return Error(ErrorKind::Corrupt, bucket_->where(get.key) + ": the answer is no lock of S3");
+    if (*until <= PERDURE_TRY(now_ns(std::move(stop)))) return std::optional<ObjectLock>();
+    return std::optional(
+        ObjectLock{mode == "COMPLIANCE" ? LockMode::Compliance : LockMode::Governance, *until});
 }
 
 }  // namespace perdure

@@ -7,6 +7,8 @@
 //
 // The body's CRC32C goes with each object, and the server checks it: it costs neither side
 // anything, where a SHA-256 took a third of the time of a server on the same machine.
+// A lock goes with the request that creates the object: there is no moment at which it lies there
+// without.
 #pragma once
 
 #include <memory>
@@ -27,7 +29,7 @@ struct S3Storage {
     std::uint32_t connections = 8;
 };
 
-class S3Store final : public Store, private ObjectVersions {
+class S3Store final : public Store, private ObjectVersions, private ObjectLocks {
 public:
     S3Store(std::unique_ptr<S3Bucket> bucket, S3Storage storage);
 
@@ -39,6 +41,7 @@ public:
                       std::stop_token stop) override;
     Result<void> remove(const ObjectName& name, std::stop_token stop) override;
     ObjectVersions* versions() override { return bucket_->has_shown_versions() ? this : nullptr; }
+    ObjectLocks* locks() override { return this; }
     std::optional<StoreTraffic> traffic() const override { return bucket_->traffic(); }
 
 private:
@@ -46,6 +49,14 @@ private:
                       std::stop_token stop) override;
     Result<Buffer> load(const ObjectName& name, const std::string& version, ByteRange range,
                         std::stop_token stop) override;
+    Result<bool> can_lock(std::stop_token stop) override;
+    void lock_new(Rule rule) override { lock_rule_ = std::move(rule); }
+    Result<std::int64_t> now_ns(std::stop_token stop) override;
+    Result<void> extend_lock(const ObjectName& name, const std::string& version,
+                             const ObjectLock& lock, std::stop_token stop) override;
+    Result<std::optional<ObjectLock>> lock_of(const ObjectName& name, const std::string& version,
+                                              std::stop_token stop) override;
+    Result<bool> add_lock(const ObjectName& name, S3Request& put, std::stop_token stop);
     Result<Buffer> get(S3Request get, const ObjectName& name, ByteRange range,
                        std::stop_token stop);
 
@@ -57,6 +68,7 @@ private:
 
     const std::unique_ptr<S3Bucket> bucket_;
     const S3Storage storage_;
+    Rule lock_rule_;
 };
 
 }  // namespace perdure
