@@ -88,22 +88,17 @@ Result<OpenedRepository> Context::open(Need need) const {
     else
         credentials.writer =
             PERDURE_TRY(identity_for(*opened.store, need, options.password, stop()));
-    const Error no_repository =
-        Error(ErrorKind::NoRepository, "there is no repository at " + options.repository)
-            .with_hint("check the location, or make one with `perdure init`");
     if (!credentials.writer) {
         // A location without a repository is said before a password is asked for.
-        if (!has_password(options.password)) {
-            const auto config = opened.store->stat(names::config(), stop());
-            if (!config && config.error().kind() == ErrorKind::NotFound) return no_repository;
-        }
+        const auto config = opened.store->stat(names::config(), stop());
+        if (!config && config.error().kind() == ErrorKind::NotFound)
+            return Error(ErrorKind::NoRepository, "there is no repository at " + options.repository)
+                .with_hint("check the location, or make one with `perdure init`");
         credentials.passphrase = PERDURE_TRY(
             read_password(options.password, "password of " + options.repository, false));
     }
-    auto repository =
-        Repository::open(*opened.store, credentials, system_clock(), system_random(), stop());
-    if (!repository && repository.error().kind() == ErrorKind::NoRepository) return no_repository;
-    opened.repository = PERDURE_TRY(std::move(repository));
+    opened.repository = PERDURE_TRY(
+        Repository::open(*opened.store, credentials, system_clock(), system_random(), stop()));
     opened.writer = std::move(credentials.writer);
     if (!opened.writer && opened.repository->is_owner())
         PERDURE_TRY(adopt_identity(*this, opened, need, stop()));

@@ -286,7 +286,12 @@ Result<HttpResponse> HttpClient::send(const HttpRequest& request, std::size_t mo
     connections_ += static_cast<std::uint64_t>(opened);
     sent_ += transfer.at;
     received_ += transfer.response.body.size();
-    give_back(std::move(handle));
+    // One that failed is dropped with its connection: after a name that is not found libcurl 7.88
+    // takes the transfer for one that still runs, and refuses to be set up again.
+    if (code == CURLE_OK)
+        give_back(std::move(handle));
+    else
+        handle.reset();  // while what it points to is there
     if (code == CURLE_OK) {
         transfer.response.status = static_cast<int>(status);
         return std::move(transfer.response);

@@ -172,10 +172,12 @@ TEST(HttpClient, WhereNobodyListensNothingHappened) {
     EXPECT_NE(refused.error().describe().find("127.0.0.1:" + std::to_string(port)),
               std::string::npos);
     request.url.host = "no-such-host.invalid";
-    const auto unknown = client.send(request, kMost, {});
-    ASSERT_FALSE(unknown);
-    EXPECT_EQ(unknown.error().kind(), ErrorKind::Unavailable);
-    EXPECT_FALSE(unknown.error().hint().empty());
+    for (int attempt = 0; attempt < 3; ++attempt) {  // one that failed leaves the next one be
+        const auto unknown = client.send(request, kMost, {});
+        ASSERT_FALSE(unknown);
+        EXPECT_EQ(unknown.error().kind(), ErrorKind::Unavailable);
+        EXPECT_FALSE(unknown.error().hint().empty());
+    }
 }
 
 TEST(HttpClient, AnAnswerLargerThanAllowedIsCutOff) {

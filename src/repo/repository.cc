@@ -213,33 +213,10 @@ Result<Epoch> Repository::read_epoch(EpochNumber e, ByteView object) const {
     return epoch;
 }
 
-/// The config and the epochs. Over a network the first epochs are asked for while the config is on
-/// its way: most repositories have one, and the answer that there is no second takes as long.
-Result<void> Repository::load_beginning(std::stop_token stop) {
-    if (store_.properties().connections <= 2) {
-        PERDURE_TRY(load_config(stop));
-        return load_epochs({}, stop);
-    }
-    FirstEpochs first;
-    TaskGroup early(stop);
-    for (std::uint32_t e = 1; e <= first.size(); ++e)
-        early.start([this, e, &first](std::stop_token by) -> Result<void> {
-            first[e - 1] = store_.load(names::epoch(EpochNumber{e}), ByteRange::all(), by);
-            return {};  // whoever needs it finds the error
-        });
-    const auto config = load_config(stop);
-    if (!config) early.request_stop();
-    PERDURE_TRY(early.join());
-    PERDURE_TRY(config);
-    return load_epochs(std::move(first), stop);
-}
-
-Result<void> Repository::load_epochs(FirstEpochs first, std::stop_token stop) {
+Result<void> Repository::load_epochs(std::stop_token stop) {
     for (std::uint32_t e = 1;; ++e) {
         const ObjectName name = names::epoch(EpochNumber{e});
-        const bool is_here = e <= first.size() && first[e - 1];
-        auto object =
-            is_here ? *std::move(first[e - 1]) : store_.load(name, ByteRange::all(), stop);
+        auto object = store_.load(name, ByteRange::all(), stop);
         if (!object && object.error().kind() == ErrorKind::NotFound && e > 1) return {};
         if (!object) return std::move(object).error().context("loading the epochs");
         auto epoch = read_epoch(EpochNumber{e}, *object);
@@ -370,7 +347,8 @@ Result<std::unique_ptr<Repository>> Repository::open(Store& store, const Credent
                                                      Clock& clock, Random& random,
                                                      std::stop_token stop) {
     std::unique_ptr<Repository> repository(new Repository(store, clock, random));
-    PERDURE_TRY(repository->load_beginning(stop));
+    PERDURE_TRY(repository->load_config(stop));
+    PERDURE_TRY(repository->load_epochs(stop));
     // Of the newest epoch alone: a feature that was given up binds nobody.
     PERDURE_TRY(refuse_unknown(repository->epoch().features.read));
     PERDURE_TRY(repository->begin_locking(stop));

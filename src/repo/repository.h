@@ -5,7 +5,6 @@
 // never returned as a point. All methods are thread-safe after open().
 #pragma once
 
-#include <array>
 #include <functional>
 #include <map>
 #include <memory>
@@ -236,10 +235,7 @@ private:
 
     Result<void> begin_locking(std::stop_token);
     Result<void> load_config(std::stop_token);
-    /// Epochs 1 and 2, where they were asked for already.
-    using FirstEpochs = std::array<std::optional<Result<Buffer>>, 2>;
-    Result<void> load_epochs(FirstEpochs, std::stop_token);
-    Result<void> load_beginning(std::stop_token);
+    Result<void> load_epochs(std::stop_token);
     Result<OpenedRecord> open_epoch(EpochNumber, ByteView object) const;
     Result<void> adopt_writer(const WriterIdentity&);
     Result<void> refuse_lost_epoch(std::stop_token) const;
