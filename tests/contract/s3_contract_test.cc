@@ -288,7 +288,7 @@ TEST(S3Locks, ABucketWithoutThemSaysSo) {
     EXPECT_FALSE(store.stat(object("a"), {})) << "nothing is stored without its lock";
 }
 
-TEST(S3Versions, ContentUnderADeletionIsLookedForWhereAsked) {
+TEST(S3Locks, ContentUnderADeletionIsLookedForWhereAsked) {
     make_bucket(Server::CloudSim, "versions", true);
     auto stack = StoreStack(
         std::make_unique<S3Store>(open_bucket(Server::CloudSim, "versions/looked"), S3Storage{}));
