@@ -272,7 +272,7 @@ INSTANTIATE_TEST_SUITE_P(
         LockFactory{"Memory", [] { return std::make_unique<LockedMemory>(); }},
         LockFactory{"CloudSim", [] { return std::make_unique<LockedS3>(Server::CloudSim); }},
         LockFactory{"Versity", [] { return std::make_unique<LockedS3>(Server::Versity); }}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& tested) { return tested.param.name; });
 
 TEST(S3Locks, ABucketWithoutThemSaysSo) {
     make_bucket(Server::CloudSim, "unlocked", true);
