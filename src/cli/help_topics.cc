@@ -56,8 +56,9 @@ standard error with kind, message, hint and exit_code.
   gc        gc_plan, summary          stats        stats
   help      command, topic            store probe  probe
   import    issue, summary            tag          tags
-  init      init                      version      version
+  init      init, locks               version      version
   key       key_slot
+  lock      retention_class, locks
 
 The manual page perdure-json(5) describes every field.
 )";
@@ -81,6 +82,7 @@ PERDURE_CONFIG_DIR        where this machine's own writer keys lie; otherwise
 PERDURE_OPTIONS           settings of the store, with commas between them
 PERDURE_PRICES            a table of prices, as `perdure store prices` prints it
 PERDURE_HOST              host name of points that backup makes
+PERDURE_RETENTION_CLASS   what backup takes for --retention-class
 PERDURE_COMPRESSION       what backup takes for --compression
 
 An option on the command line goes before its variable. Of several sources of

@@ -52,7 +52,7 @@ struct ForgetPlan {
 Result<Time> lock_time(const Repository&, std::stop_token);
 /// Until when the point was promised to be locked, if that is still to come and objects are locked
 /// here; else 0. Forgetting it before would free no space and hide what is kept.
-std::int64_t locked_until(const Repository&, const Point&, Time lock_time);
+std::int64_t locked_until(const Repository&, const Point&, Time now);
 
 /// `chosen` are the points the policy is applied to, out of `all` that are listed.
 Result<ForgetPlan> plan_forget(const Repository&, const std::vector<Point>& all,

@@ -351,7 +351,7 @@ Result<std::unique_ptr<Repository>> Repository::open(Store& store, const Credent
     PERDURE_TRY(repository->load_epochs(stop));
     // Of the newest epoch alone: a feature that was given up binds nobody.
     PERDURE_TRY(refuse_unknown(repository->epoch().features.read));
-    PERDURE_TRY(repository->begin_locking(stop));
+    PERDURE_TRY(repository->begin_locking(repository->epoch().retention_classes, stop));
     Result<void> adopted;
     if (credentials.passphrase) {
         const auto seed = repository->seed_from(*credentials.passphrase, stop);
@@ -367,12 +367,15 @@ Result<std::unique_ptr<Repository>> Repository::open(Store& store, const Credent
 }
 
 /// Asks the store only where a class has a lock.
-Result<void> Repository::begin_locking(std::stop_token stop) {
-    const auto& classes = epoch().retention_classes;
+Result<void> Repository::begin_locking(const std::vector<RetentionClass>& classes,
+                                       std::stop_token stop) {
     ObjectLocks* locks = store_.locks();
     locks_objects_ = false;
     if (!shared_lock(classes) || locks == nullptr) return {};
-    locks_objects_ = PERDURE_TRY(locks->can_lock(std::move(stop)));
+    // A store that does not say so may all the same; and nobody must be kept from reading by it.
+    const auto can = locks->can_lock(std::move(stop));
+    if (!can && can.error().kind() == ErrorKind::Cancelled) return can.error();
+    locks_objects_ = !can || *can;
     if (locks_objects_)
         locks->lock_new([classes](std::string_view name) { return lock_period_of(classes, name); });
     return {};

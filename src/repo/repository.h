@@ -233,7 +233,7 @@ private:
     Repository(Store& store, Clock& clock, Random& random)
         : store_(store), clock_(clock), random_(random) {}
 
-    Result<void> begin_locking(std::stop_token);
+    Result<void> begin_locking(const std::vector<RetentionClass>& classes, std::stop_token);
     Result<void> load_config(std::stop_token);
     Result<void> load_epochs(std::stop_token);
     Result<OpenedRecord> open_epoch(EpochNumber, ByteView object) const;

@@ -332,8 +332,8 @@ Result<void> Repository::set_retention_class(const RetentionClass& wanted,
         ask_for_feature(next.features.write);
         ask_for_feature(next.features.collect);
     }
-    PERDURE_TRY(publish_epoch(std::move(next), keyring_.owner(), nullptr, stop));
-    return begin_locking(std::move(stop));
+    PERDURE_TRY(begin_locking(next.retention_classes, stop));  // the epoch itself is locked so too
+    return publish_epoch(std::move(next), keyring_.owner(), nullptr, std::move(stop));
 }
 
 Result<SlotId> Repository::add_slot(const Passphrase& passphrase, Argon2Cost cost,

@@ -286,7 +286,7 @@ INSTANTIATE_TEST_SUITE_P(
         LockFactory{"Memory", [] { return std::make_unique<LockedMemory>(); }},
         LockFactory{"CloudSim", [] { return std::make_unique<LockedS3>(Server::CloudSim); }},
         LockFactory{"Versity", [] { return std::make_unique<LockedS3>(Server::Versity); }}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& tested) { return tested.param.name; });
 
 TEST(S3Locks, ABucketWithoutThemSaysSo) {
     make_bucket(Server::CloudSim, "unlocked", true);
@@ -302,7 +302,7 @@ TEST(S3Locks, ABucketWithoutThemSaysSo) {
     EXPECT_FALSE(store.stat(object("a"), {})) << "nothing is stored without its lock";
 }
 
-TEST(S3Versions, ContentUnderADeletionIsLookedForWhereAsked) {
+TEST(S3Locks, ContentUnderADeletionIsLookedForWhereAsked) {
     make_bucket(Server::CloudSim, "versions", true);
     auto stack = StoreStack(
         std::make_unique<S3Store>(open_bucket(Server::CloudSim, "versions/looked"), S3Storage{}));
