@@ -11,6 +11,7 @@
 #include "codec/byte_io.h"
 #include "engine/previous_tree.h"
 #include "repo/block_reader.h"
+#include "repo/closed.h"
 #include "repo/session_cache.h"
 #include "store/local/local_store.h"
 #include "support/fuzz.h"
@@ -236,6 +237,18 @@ void write_enrolments(const Corpus& corpus) {
         corpus.put("enrolment", "kind-" + std::to_string(static_cast<int>(kind)),
                    encode_enrolment(enrolment));
     }
+}
+
+void write_closed(const Corpus& corpus) {
+    ClosedRecord record;
+    record.name = {WriterNumber{1}, SessionNumber{5}};
+    record.settled = {{SessionNumber{1}, some_digest(), true},
+                      {SessionNumber{2}, std::nullopt, false},
+                      {SessionNumber{4}, some_digest(), false}};
+    corpus.put("closed", "first", encode_closed(record));
+    record.name.session = SessionNumber{9};
+    record.previous = SessionDigest{{WriterNumber{1}, SessionNumber{5}}, some_digest()};
+    corpus.put("closed", "continued", encode_closed(record));
 }
 
 void write_points(const Corpus& corpus) {
@@ -523,6 +536,7 @@ void write_all(const fs::path& golden, const fs::path& folder) {
     Golden(golden, corpus).write();
     write_epoch(corpus);
     write_enrolments(corpus);
+    write_closed(corpus);
     write_points(corpus);
     write_frames(corpus);
     write_packs(corpus);

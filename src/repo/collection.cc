@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/in_order.h"
 #include "base/try.h"
 #include "repo/protocol/upkeep.h"
 
@@ -117,29 +118,62 @@ Result<bool> Collection::collect(CollectionResult& result) {
     return complete;
 }
 
+/// A verdict lets go of what its list condemned, and of nothing else.
+bool Collection::may_remove(const BirthPack& pack, PackNumber* number_of) const {
+    const CollectionFacts& facts = driver_.facts();
+    const auto n = facts.registry().find(pack);
+    if (!n || number(*n) >= facts.packs() || !facts.pack(*n).stored) return false;
+    *number_of = *n;
+    return deleting_.contains(pack);
+}
+
+/// Several at a time; what fails is tried again by name.
+Result<void> Collection::remove_ahead(const ObeyedList& judged) {
+    struct Due {
+        BirthPack pack;
+        PackNumber n;
+    };
+    std::vector<Due> due;
+    for (const BirthPack& pack : judged.verdict->dropped)
+        if (PackNumber n{}; may_remove(pack, &n)) due.push_back({pack, n});
+    InOrder order;
+    order.count = due.size();
+    order.threads = record_threads(repository_.store().properties(), due.size());
+    return make_in_order<Result<void>>(
+        order,
+        [&](std::size_t i, std::stop_token stop) -> Result<Result<void>> {
+            return repository_.store().remove(driver_.facts().name_of(due[i].n), std::move(stop));
+        },
+        [&](std::size_t i, const Result<void>& removed) -> Result<void> {
+            if (removed) removed_.insert(due[i].pack);
+            return {};
+        },
+        stop_);
+}
+
 /// Done also if it is not there: any number of maintainers may delete, any number of times.
 protocol::Answer Collection::remove(std::uint64_t k, std::uint64_t place,
                                     CollectionResult& result) {
-    const ObeyedList& judged = *driver_.lists().find(k);
-    const BirthPack& pack = judged.verdict->dropped[place];
-    const auto n = driver_.facts().registry().find(pack);
-    const bool is_stored =
-        n && number(*n) < driver_.facts().packs() && driver_.facts().pack(*n).stored;
-    // A verdict lets go of what its list condemned, and of nothing else.
-    if (!is_stored || !deleting_.contains(pack)) return protocol::Answer::done();
-    const auto removed = repository_.store().remove(driver_.facts().name_of(*n), stop_);
-    if (!removed) {
-        remove_error_ = removed.error();
-        return protocol::Answer::plain(answer_kind_of(removed.error()));
+    const BirthPack& pack = driver_.lists().find(k)->verdict->dropped[place];
+    PackNumber n{};
+    if (!may_remove(pack, &n)) return protocol::Answer::done();
+    if (!removed_.contains(pack)) {
+        const auto removed = repository_.store().remove(driver_.facts().name_of(n), stop_);
+        if (!removed) {
+            remove_error_ = removed.error();
+            return protocol::Answer::plain(answer_kind_of(removed.error()));
+        }
     }
-    result.deleted.add(driver_.facts().pack(*n).size);
-    driver_.note_removed(*n);
+    result.deleted.add(driver_.facts().pack(n).size);
+    driver_.note_removed(n);
     return protocol::Answer::done();
 }
 
 Result<void> Collection::delete_list(std::uint64_t k, CollectionResult& result) {
     const auto& listed = driver_.lists().find(k)->list.packs;
     deleting_ = {listed.begin(), listed.end()};
+    removed_.clear();
+    PERDURE_TRY(remove_ahead(*driver_.lists().find(k)));
     protocol::DeleteStep machine(k);
     while (true) {
         const protocol::Action step = machine.next();
@@ -173,13 +207,23 @@ Result<void> Collection::delete_due(CollectionResult& result) {
 }
 
 Result<void> Collection::delete_indexes(CollectionResult& result) {
-    for (const SessionName session : driver_.needless_indexes()) {
-        if (stop_.stop_requested()) return Error(ErrorKind::Cancelled, "interrupted");
-        PERDURE_TRY(repository_.store().remove(names::hints(session), stop_));
-        PERDURE_TRY(repository_.store().remove(names::index(session), stop_));
-        ++result.indexes;
-    }
-    return {};
+    const std::vector<SessionName> needless = driver_.needless_indexes();
+    InOrder order;
+    order.count = needless.size();
+    order.threads = record_threads(repository_.store().properties(), needless.size());
+    return make_in_order<int>(
+        order,
+        [&](std::size_t i, std::stop_token stop) -> Result<int> {
+            PERDURE_TRY(repository_.store().remove(names::hints(needless[i]), stop));
+            PERDURE_TRY(repository_.store().remove(names::index(needless[i]), stop));
+            repository_.forget_record(names::index(needless[i]));
+            return 0;
+        },
+        [&](std::size_t, int) -> Result<void> {
+            ++result.indexes;
+            return {};
+        },
+        stop_);
 }
 
 }  // namespace perdure

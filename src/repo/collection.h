@@ -32,6 +32,7 @@ struct CollectionResult {
     PackAmount in_grace;
     std::int64_t grace_ends_ns = 0;
     std::uint64_t list = 0;     // made by this run
+    std::uint64_t settled = 0;  // numbers that a closed record states now
     std::uint64_t indexes = 0;  // deleted, of expired points whose packs are all gone
     std::vector<OpenSession> waiting;
     std::vector<SessionName> fenced;
@@ -64,6 +65,8 @@ private:
     };
     std::vector<Dropped> dropped() const;
     Result<void> delete_list(std::uint64_t k, CollectionResult&);
+    Result<void> remove_ahead(const ObeyedList&);
+    bool may_remove(const BirthPack&, PackNumber*) const;
     protocol::Answer remove(std::uint64_t k, std::uint64_t place, CollectionResult&);
     void describe_unused(const std::vector<PackNumber>& condemned, CollectionPlan&) const;
 
@@ -72,6 +75,9 @@ private:
     const std::stop_token stop_;
     CollectorDriver driver_;
     std::unordered_set<BirthPack, BirthPackHash> deleting_;  // of the list whose verdict is applied
+    // What was removed before the machine asked for it: any number of maintainers may, in any
+    // order.
+    std::unordered_set<BirthPack, BirthPackHash> removed_;
     std::optional<Error> remove_error_;
 };
 

@@ -147,6 +147,31 @@ class Gc(CliTest):
         self.fails("--writer-key", key, "gc", code=1, says="maintainer|password",
                    env={"PERDURE_PASSWORD": ""})
 
+    def test_a_maintainers_key_decides_and_collects_without_the_password(self):
+        self.back_up(0)
+        self.back_up(1)
+        key = self.dir / "key"
+        made = self.json("key", "writer", "add", "m", "--role", "maintainer", "--output", key).one("writer")
+        self.assertEqual(made["role"], "maintainer")
+        by_key = {"env": {"PERDURE_PASSWORD": ""}}
+        self.run_program("--writer-key", key, "protect", self.ids[1], **by_key)
+        self.fails("--writer-key", key, "forget", self.ids[1], code=1, says="is protected", **by_key)
+        self.run_program("--writer-key", key, "forget", self.ids[0], **by_key)
+        freed = self.json("--writer-key", key, "gc", "--now", "--max-drop", "100%", **by_key)
+        self.assertGreater(freed.one("summary")["freed"]["packs"], 0)
+        self.assertEqual(len(self.points()), 1)
+        self.run_program("check", "--read-data")
+        self.fails("--writer-key", key, "dump", f"{self.ids[1]}:/", code=1, says="password", **by_key)
+
+    def test_a_writers_key_decides_nothing(self):
+        self.back_up(0)
+        key = self.dir / "key"
+        self.run_program("key", "writer", "add", "w", "--output", key)
+        for command in ("forget", "protect", "tag"):
+            more = ("--add", "x") if command == "tag" else ()
+            self.fails("--writer-key", key, command, self.ids[0], *more, code=1, says="maintainer",
+                       env={"PERDURE_PASSWORD": ""})
+
 
 if __name__ == "__main__":
     unittest.main()
