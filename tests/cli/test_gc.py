@@ -1,5 +1,6 @@
 """gc as users meet it: space is freed, what is left restores, and nothing goes unasked."""
 
+import contextlib
 import random
 import subprocess
 import unittest
@@ -141,11 +142,17 @@ class Gc(CliTest):
                               ("--max-unused", "some"), ("--max-drop", "80")):
             self.fails("gc", option, value, code=1, says=value)
 
+    @contextlib.contextmanager
+    def without_password(self):
+        password = self.env.pop("PERDURE_PASSWORD")
+        yield
+        self.env["PERDURE_PASSWORD"] = password
+
     def test_a_writers_key_may_not_collect(self):
         key = self.dir / "key"
         self.run_program("key", "writer", "add", "w", "--output", key)
-        self.fails("--writer-key", key, "gc", code=1, says="maintainer|password",
-                   env={"PERDURE_PASSWORD": ""})
+        with self.without_password():
+            self.fails("--writer-key", key, "gc", code=1, says="maintainer|password")
 
     def test_a_maintainers_key_decides_and_collects_without_the_password(self):
         self.back_up(0)
@@ -153,15 +160,16 @@ class Gc(CliTest):
         key = self.dir / "key"
         made = self.json("key", "writer", "add", "m", "--role", "maintainer", "--output", key).one("writer")
         self.assertEqual(made["role"], "maintainer")
-        by_key = {"env": {"PERDURE_PASSWORD": ""}}
-        self.run_program("--writer-key", key, "protect", self.ids[1], **by_key)
-        self.fails("--writer-key", key, "forget", self.ids[1], code=1, says="is protected", **by_key)
-        self.run_program("--writer-key", key, "forget", self.ids[0], **by_key)
-        freed = self.json("--writer-key", key, "gc", "--now", "--max-drop", "100%", **by_key)
-        self.assertGreater(freed.one("summary")["freed"]["packs"], 0)
+        by_key = "--writer-key", key
+        with self.without_password():
+            self.run_program(*by_key, "protect", self.ids[1])
+            self.fails(*by_key, "forget", self.ids[1], code=1, says="is protected")
+            self.run_program(*by_key, "forget", self.ids[0])
+            freed = self.json(*by_key, "gc", "--now", "--max-drop", "100%").one("summary")
+            self.assertGreater(freed["freed"]["packs"], 0)
+            self.fails(*by_key, "dump", f"{self.ids[1]}:/", code=1, says="password")
         self.assertEqual(len(self.points()), 1)
         self.run_program("check", "--read-data")
-        self.fails("--writer-key", key, "dump", f"{self.ids[1]}:/", code=1, says="password", **by_key)
 
     def test_a_writers_key_decides_nothing(self):
         self.back_up(0)
@@ -169,8 +177,9 @@ class Gc(CliTest):
         self.run_program("key", "writer", "add", "w", "--output", key)
         for command in ("forget", "protect", "tag"):
             more = ("--add", "x") if command == "tag" else ()
-            self.fails("--writer-key", key, command, self.ids[0], *more, code=1, says="maintainer",
-                       env={"PERDURE_PASSWORD": ""})
+            with self.without_password():
+                self.fails("--writer-key", key, command, self.ids[0], *more, code=1,
+                           says="maintainer")
 
 
 if __name__ == "__main__":
