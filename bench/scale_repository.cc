@@ -2,9 +2,10 @@
 //
 // Every object is written by the code that writes any repository, except data packs: those are
 // sparse files of the length their index says, so only the blocks of one small file can be read.
-// Each session adds one directory of files made of its blocks; the last point needs all of them.
+// Each session adds one directory of files made of its blocks; the last point needs all of them,
+// unless they are to be apart: then there are only points that need nothing of each other.
 //
-//   scale_repository make FOLDER [--sessions N] [--packs N] [--blocks N]
+//   scale_repository make FOLDER [--sessions N] [--packs N] [--blocks N] [--apart]
 //   scale_repository or FOLDER      OR of the liveness summaries of all points, as a collector does
 //
 // The passphrase is "scale".
@@ -76,6 +77,7 @@ struct Scale {
     std::size_t sessions = 0;
     std::size_t packs = 0;   // a session
     std::size_t blocks = 0;  // a pack
+    bool apart = false;
 };
 
 /// Fills real packs of one kind, in a session.
@@ -121,8 +123,12 @@ private:
 class Maker {
 public:
     Maker(HollowStore& store, const Repository& repository, const WriterIdentity& identity,
-          const Scale& scale)
-        : store_(store), repository_(repository), identity_(identity), scale_(scale) {}
+          const Scale& scale, LocalCache cache)
+        : store_(store),
+          repository_(repository),
+          identity_(identity),
+          scale_(scale),
+          cache_(std::move(cache)) {}
 
     Result<void> run();
 
@@ -136,6 +142,7 @@ private:
     const Repository& repository_;
     const WriterIdentity& identity_;
     const Scale scale_;
+    const LocalCache cache_;  // else every session would read the log from its start
     PackRegistry registry_;
     std::vector<PackNumber> packs_;  // of data, in order of making
 };
@@ -150,10 +157,9 @@ TreeEntry entry_of(std::string path, EntryType type) {
 }
 
 Result<std::unique_ptr<WriteSession>> Maker::begin() {
-    const LocalCache no_cache;
     SessionOptions options;
     options.host = kHost;
-    return WriteSession::begin(repository_, identity_, no_cache, options, {});
+    return WriteSession::begin(repository_, identity_, cache_, options, {});
 }
 
 Result<void> Maker::publish_hollow(WriteSession& session) {
@@ -237,6 +243,7 @@ Result<void> Maker::run() {
         for (std::size_t p = 0; p < scale_.packs; ++p) PERDURE_TRY(publish_hollow(*session));
         PERDURE_TRY(commit_tree(*session, i, i + 1));
     }
+    if (scale_.apart) return {};
     const auto session = PERDURE_TRY(begin());
     return commit_tree(*session, 0, scale_.sessions);
 }
@@ -253,7 +260,8 @@ Result<void> make(const std::string& folder, const Scale& scale) {
     Certificate certificate;
     certificate.name = kHost;
     const WriterIdentity identity = PERDURE_TRY(repository->enrol(certificate, {}));
-    PERDURE_TRY(Maker(store, *repository, identity, scale).run());
+    const LocalCache cache(folder + ".cache", repository->id(), cache_key(*repository, &identity));
+    PERDURE_TRY(Maker(store, *repository, identity, scale, cache).run());
     fmt::print("{} blocks in {} packs of {} sessions\n",
                scale.sessions * scale.packs * scale.blocks, scale.sessions * scale.packs,
                scale.sessions);
@@ -292,12 +300,13 @@ int main(int argc, char** argv) {
     CLI::App app("Makes and reads a repository of very many blocks");
     app.require_subcommand(1);
     std::string folder;
-    perdure::Scale scale{1000, 1563, 64};
+    perdure::Scale scale{1000, 1563, 64, false};
     auto* make = app.add_subcommand("make");
     make->add_option("folder", folder)->required();
     make->add_option("--sessions", scale.sessions);
     make->add_option("--packs", scale.packs, "packs of a session");
     make->add_option("--blocks", scale.blocks, "blocks of a pack");
+    make->add_flag("--apart", scale.apart, "no point that needs what the others do");
     auto* add = app.add_subcommand("or");
     add->add_option("folder", folder)->required();
     CLI11_PARSE(app, argc, argv);

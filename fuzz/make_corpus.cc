@@ -13,6 +13,7 @@
 #include "engine/previous_tree.h"
 #include "repo/aside.h"
 #include "repo/block_reader.h"
+#include "repo/closed.h"
 #include "repo/collection_records.h"
 #include "repo/ledger.h"
 #include "repo/session_cache.h"
@@ -240,6 +241,18 @@ void write_enrolments(const Corpus& corpus) {
         corpus.put("enrolment", "kind-" + std::to_string(static_cast<int>(kind)),
                    encode_enrolment(enrolment));
     }
+}
+
+void write_closed(const Corpus& corpus) {
+    ClosedRecord record;
+    record.name = {WriterNumber{1}, SessionNumber{5}};
+    record.settled = {{SessionNumber{1}, some_digest(), true},
+                      {SessionNumber{2}, std::nullopt, false},
+                      {SessionNumber{4}, some_digest(), false}};
+    corpus.put("closed", "first", encode_closed(record));
+    record.name.session = SessionNumber{9};
+    record.previous = SessionDigest{{WriterNumber{1}, SessionNumber{5}}, some_digest()};
+    corpus.put("closed", "continued", encode_closed(record));
 }
 
 void write_points(const Corpus& corpus) {
@@ -580,6 +593,7 @@ void write_all(const fs::path& golden, const fs::path& folder) {
     Golden(golden, corpus).write();
     write_epoch(corpus);
     write_enrolments(corpus);
+    write_closed(corpus);
     write_points(corpus);
     write_collections(corpus);
     write_frames(corpus);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/id.h"
+#include "base/in_order.h"
 #include "base/random.h"
 #include "base/secret.h"
 #include "base/task_group.h"
@@ -106,6 +107,81 @@ TEST(TaskGroup, AnExceptionIsAnInternalError) {
     group.start([](std::stop_token) -> Result<void> { throw std::runtime_error("boom"); });
     EXPECT_EQ(group.join().error().kind(), ErrorKind::Internal);
 }
+
+class InOrderTest : public ::testing::TestWithParam<std::size_t> {};
+
+TEST_P(InOrderTest, TakesEveryValueInOrder) {
+    InOrder order;
+    order.count = 1000;
+    order.threads = GetParam();
+    std::size_t expected = 0;
+    const auto done = make_in_order<std::size_t>(
+        order, [](std::size_t i, std::stop_token) -> Result<std::size_t> { return i * i; },
+        [&](std::size_t i, std::size_t value) -> Result<void> {
+            EXPECT_EQ(i, expected++);
+            EXPECT_EQ(value, i * i);
+            return {};
+        },
+        {});
+    EXPECT_TRUE(done);
+    EXPECT_EQ(expected, 1000U);
+}
+
+TEST_P(InOrderTest, TheFirstErrorOfEitherSideEndsIt) {
+    InOrder order;
+    order.count = 1000;
+    order.threads = GetParam();
+    const auto fails_at = [](std::size_t n) {
+        return [n](std::size_t i, std::stop_token) -> Result<std::size_t> {
+            if (i == n) return Error(ErrorKind::Corrupt, "bad");
+            return i;
+        };
+    };
+    std::size_t taken = 0;
+    const auto count = [&](std::size_t, std::size_t) -> Result<void> {
+        ++taken;
+        return {};
+    };
+    EXPECT_EQ(make_in_order<std::size_t>(order, fails_at(500), count, {}).error().kind(),
+              ErrorKind::Corrupt);
+    EXPECT_LE(taken, 500U);
+    taken = 0;
+    const auto refuse = [&](std::size_t i, std::size_t) -> Result<void> {
+        if (i == 300) return Error(ErrorKind::Denied, "enough");
+        ++taken;
+        return {};
+    };
+    EXPECT_EQ(make_in_order<std::size_t>(order, fails_at(1000), refuse, {}).error().kind(),
+              ErrorKind::Denied);
+    EXPECT_EQ(taken, 300U);
+}
+
+TEST_P(InOrderTest, NoMoreIsMadeAheadThanTheWindowAndTheWeightAllow) {
+    InOrder order;
+    order.count = 400;
+    order.threads = GetParam();
+    order.window = 8;
+    order.weight = [](std::size_t i) { return i % 2 == 0 ? 100 : 1; };
+    order.most_weight = 250;
+    std::atomic<std::size_t> made{0};
+    std::size_t taken = 0, most = 0;
+    const auto done = make_in_order<int>(
+        order,
+        [&](std::size_t, std::stop_token) -> Result<int> {
+            ++made;
+            return 0;
+        },
+        [&](std::size_t, int) -> Result<void> {
+            ++taken;
+            most = std::max(most, made - taken);
+            return {};
+        },
+        {});
+    EXPECT_TRUE(done);
+    EXPECT_LE(most, 5U);  // two heavy ones, and the light ones between and behind
+}
+
+INSTANTIATE_TEST_SUITE_P(Threads, InOrderTest, ::testing::Values(1, 2, 7));
 
 TEST(BoundedQueue, NobodyWaitsForEverWhereAnExceptionEndsTheScope) {
     BoundedQueue<int> queue(2);

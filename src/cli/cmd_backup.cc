@@ -167,6 +167,7 @@ Result<void> run_backup_command(Context& context, BackupArguments& arguments) {
     for (const std::string& path : arguments.paths) options.command.push_back(path);
 
     const auto opened = PERDURE_TRY(context.open(arguments.dry_run ? Need::AnyKey : Need::Writer));
+    remember_records(opened);
     std::optional<Prices> prices = PERDURE_TRY(prices_of(context, *opened.store));
     if (arguments.estimate && !prices)
         return Error(ErrorKind::InvalidInput, "--estimate: this repository's store is not paid for")

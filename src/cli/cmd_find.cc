@@ -152,6 +152,7 @@ Result<std::vector<Point>> choose_points(const PointList& list, const FindArgume
 Result<void> run_find(Context& context, const FindArguments& a) {
     const Wanted wanted = PERDURE_TRY(parse_wanted(a));
     const auto opened = PERDURE_TRY(context.open(Need::Owner));
+    remember_records(opened);
     const PointList list = PERDURE_TRY(opened.repository->list_points(context.stop()));
     const std::vector<Point> points = PERDURE_TRY(choose_points(list, a));
     Search search(context, wanted, a.details);

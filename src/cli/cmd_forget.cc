@@ -288,7 +288,8 @@ Result<ForgetPlan> plan_by_policy(const Context& context, const Repository& repo
 Result<void> run_forget(Context& context, const ForgetArguments& a) {
     const AskedPolicy asked = PERDURE_TRY(parse_policy(a));
     PERDURE_TRY(check_request(a, asked.policy));
-    const auto opened = PERDURE_TRY(context.open(Need::Owner));
+    const auto opened = PERDURE_TRY(context.open(need_to_decide(context.options)));
+    remember_records(opened);
     const Repository& repository = *opened.repository;
     const FateWriter fates =
         PERDURE_TRY(FateWriter::open(repository, opened.writer ? &*opened.writer : nullptr));

@@ -129,22 +129,23 @@ void print_result_json(const GcResult& result, bool dry_run, const nlohmann::jso
     for (const auto* list : {&c.problems, &result.repack.problems})
         for (const Problem& problem : *list)
             problems.push_back({{"object", problem.object}, {"text", problem.text}});
-    print_json("summary", {{"dry_run", dry_run},
-                           {"freed", to_json(c.deleted)},
-                           {"condemned", to_json(c.condemned)},
-                           {"in_grace", to_json(c.in_grace)},
-                           {"grace_ends", time_or_null(c.grace_ends_ns)},
-                           {"locked", to_json(c.locked)},
-                           {"locked_until", time_or_null(c.locked_until_ns)},
-                           {"list", c.list == 0 ? nlohmann::json() : nlohmann::json(c.list)},
-                           {"repacked", to_json(result.repack.from)},
-                           {"indexes_deleted", c.indexes},
-                           {"repacked_blocks", result.repack.blocks},
-                           {"repacked_into", result.repack.bytes},
-                           {"waiting", to_json(c.waiting)},
-                           {"fenced", fenced},
-                           {"problems", problems},
-                           {"traffic", traffic}});
+    print_json("summary",
+               {{"dry_run", dry_run},
+                {"freed", to_json(c.deleted)},
+                {"condemned", to_json(c.condemned)},
+                {"in_grace", to_json(c.in_grace)},
+                {"grace_ends", time_or_null(c.grace_ends_ns)},
+                {"list", c.list == 0 ? nlohmann::json() : nlohmann::json(c.list)},
+                {"repacked", to_json(result.repack.from)},
+                {"indexes_deleted", c.indexes},
+                {"settled", c.settled},
+                {"merged", {{"objects", result.merged.merges}, {"records", result.merged.records}}},
+                {"repacked_blocks", result.repack.blocks},
+                {"repacked_into", result.repack.bytes},
+                {"waiting", to_json(c.waiting)},
+                {"fenced", fenced},
+                {"problems", problems},
+                {"traffic", traffic}});
 }
 
 void print_result(const GcResult& result) {
@@ -207,9 +208,9 @@ Result<void> collect(const Context& context, const OpenedRepository& opened, con
 namespace {
 
 Result<void> run_gc_command(Context& context, const GcArguments& a) {
-    const bool by_key =
-        !context.options.writer_key.empty() && !has_password(context.options.password);
-    return collect(context, PERDURE_TRY(context.open(by_key ? Need::AnyKey : Need::Owner)), a);
+    const auto opened = PERDURE_TRY(context.open(need_to_decide(context.options)));
+    remember_records(opened);
+    return collect(context, opened, a);
 }
 
 }  // namespace

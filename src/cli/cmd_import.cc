@@ -63,6 +63,7 @@ Result<void> run_import_tar(Context& context, const ImportArguments& a) {
     options.spool_directory = temporary_directory();
     auto source = PERDURE_TRY(open_source(a.file, context.stop()));
     const auto opened = PERDURE_TRY(context.open(Need::Writer));
+    remember_records(opened);
     auto prices = PERDURE_TRY(prices_of(context, *opened.store));
     std::vector<BackupRoot> roots;
     roots.push_back({root, std::move(source), EndKind::Files});

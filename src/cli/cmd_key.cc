@@ -25,6 +25,7 @@ struct NewPassword {
 
 struct WriterArguments {
     std::string name, output, reason;
+    std::string role = "writer";
     std::vector<std::string> hosts;
     std::uint64_t last = 0;
     bool last_given = false;
@@ -156,6 +157,7 @@ Result<void> run_writer_add(Context& context, const WriterArguments& a) {
     Certificate certificate;
     certificate.name = a.name;
     certificate.hosts = a.hosts;
+    certificate.role = a.role == name_of(Role::Maintainer) ? Role::Maintainer : Role::Writer;
     const WriterIdentity identity =
         PERDURE_TRY(opened.repository->enrol(certificate, context.stop()));
     auto written = write_writer_key(a.output, identity);
@@ -165,9 +167,18 @@ Result<void> run_writer_add(Context& context, const WriterArguments& a) {
     if (context.options.json) {
         print_json("writer", {{"writer", number(identity.enrolment)},
                               {"name", a.name},
+                              {"role", a.role},
                               {"hosts", a.hosts},
                               {"state", "enrolled"},
                               {"output", a.output}});
+        return {};
+    }
+    if (certificate.role == Role::Maintainer) {
+        fmt::print("enrolled maintainer {} \"{}\"; its key is in {}\n", number(identity.enrolment),
+                   printable(a.name), a.output);
+        fmt::print(
+            "With --writer-key it can run forget, protect, tag and gc without the password. It\n"
+            "can expire every point, and read none.\n");
         return {};
     }
     fmt::print("enrolled writer {} \"{}\" for {}; its key is in {}\n", number(identity.enrolment),
@@ -275,6 +286,10 @@ void add_writer_commands(CLI::App& key, Context& context) {
     add->add_option("--host,-H", a->hosts,
                     "host name its points may carry (repeatable; default: any)")
         ->allow_extra_args(false);
+    add->add_option("--role", a->role,
+                    "writer adds points; maintainer forgets, protects, tags and collects them")
+        ->check(CLI::IsMember({"writer", "maintainer"}))
+        ->capture_default_str();
     run_command(*add, context, [&context, a] { return run_writer_add(context, *a); });
 
     auto* list = writer->add_subcommand("list", "list enrolled hosts");

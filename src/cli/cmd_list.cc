@@ -51,6 +51,7 @@ void print_point(const Context& context, const Point& point,
 
 Result<void> run_list(Context& context, const PointFilter& filter, bool all) {
     const auto opened = PERDURE_TRY(context.open(Need::AnyKey));
+    remember_records(opened);
     PointList list = PERDURE_TRY(opened.repository->list_points(context.stop()));
     if (all) {
         const auto middle =

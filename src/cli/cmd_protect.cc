@@ -23,7 +23,8 @@ struct ProtectArguments {
 };
 
 Result<void> run_protect(Context& context, const ProtectArguments& a) {
-    const auto opened = PERDURE_TRY(context.open(Need::Owner));
+    const auto opened = PERDURE_TRY(context.open(need_to_decide(context.options)));
+    remember_records(opened);
     const FateWriter fates = PERDURE_TRY(
         FateWriter::open(*opened.repository, opened.writer ? &*opened.writer : nullptr));
     const PointList list = PERDURE_TRY(opened.repository->list_points(context.stop()));

@@ -299,6 +299,7 @@ void print_totals(const Totals& t, const StoreProperties& store,
 
 Result<void> run_stats(Context& context) {
     const auto opened = PERDURE_TRY(context.open(Need::AnyKey));
+    remember_records(opened);
     Totals totals;
     PERDURE_TRY(count_objects(*opened.store, totals, context.stop()));
     count_old_versions(*opened.store, totals, context.stop());

@@ -53,7 +53,8 @@ std::vector<std::string> changed_tags(const TagArguments& a, std::vector<std::st
 
 Result<void> run_tag(Context& context, const TagArguments& a) {
     PERDURE_TRY(check_tags(a));
-    const auto opened = PERDURE_TRY(context.open(Need::Owner));
+    const auto opened = PERDURE_TRY(context.open(need_to_decide(context.options)));
+    remember_records(opened);
     const FateWriter fates = PERDURE_TRY(
         FateWriter::open(*opened.repository, opened.writer ? &*opened.writer : nullptr));
     const PointList list = PERDURE_TRY(opened.repository->list_points(context.stop()));

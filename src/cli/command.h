@@ -53,6 +53,18 @@ struct OpenedRepository {
     LocalCache cache;
 };
 
+/// What deciding about points, and collecting, takes: the password, or a maintainer's key file.
+inline Need need_to_decide(const GlobalOptions& options) {
+    const bool by_key = !options.writer_key.empty() && !has_password(options.password);
+    return by_key ? Need::AnyKey : Need::Owner;
+}
+
+/// Reads records that were read before from the cache, where listings show that they are there
+/// still. Not for commands that look for damage in the store.
+inline void remember_records(const OpenedRepository& opened) {
+    opened.repository->keep_records_in(opened.cache);
+}
+
 class Context {
 public:
     GlobalOptions options;

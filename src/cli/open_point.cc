@@ -14,6 +14,7 @@ Result<OpenedPoint> open_point(const Context& context, const std::string& text,
                                const PointFilter& filter) {
     OpenedPoint point;
     point.opened = PERDURE_TRY(context.open(Need::Owner));
+    remember_records(point.opened);
     const PointList list = PERDURE_TRY(point.opened.repository->list_points(context.stop()));
     PointSelector selector = split_selector(text);
     const Point chosen = PERDURE_TRY(select_point(list, selector.point, filter));

@@ -4,6 +4,7 @@
 
 #include "base/try.h"
 #include "engine/check_state.h"
+#include "repo/closed.h"
 
 namespace perdure {
 
@@ -48,17 +49,16 @@ public:
         for (const CheckedEnd& end : state.ends) believed_[end.point.session()] = end.point.digest;
     }
 
-    void look(const SessionDigest& at, SessionName by, bool is_point) {
+    void look(const SessionDigest& at, const ObjectName& by, bool is_point) {
         const auto there = believed_.find(at.session);
         const bool same = there != believed_.end() && there->second == at.digest;
         const bool reported =
             there == believed_.end() && state_.inventory.points.contains(at.session);
         if (same || reported || !told_.insert(at.session).second) return;
         const bool missing = there == believed_.end();
-        auto& finding =
-            state_.add(names::point(at.session).text(), missing ? "missing" : "order",
-                       (missing ? "is missing, but " : "is not the one that ") +
-                           names::point(by).text() + (missing ? " names it" : " names"));
+        auto& finding = state_.add(names::point(at.session).text(), missing ? "missing" : "order",
+                                   (missing ? "is missing, but " : "is not the one that ") +
+                                       by.text() + (missing ? " names it" : " names"));
         if (is_point) name_point(state_, finding, at.session);
     }
 
@@ -68,18 +68,33 @@ private:
     std::set<SessionName> told_;
 };
 
-void check_references(CheckState& state) {
+/// Names that hold for good, as closed records state: of records that cannot be believed the check
+/// of all that is signed by maintainers tells.
+Result<void> check_settled(CheckState& state, ReferenceCheck& check) {
+    std::vector<Problem> told_elsewhere;
+    const auto settled =
+        SettledNumbers::load(state.repository, std::nullopt, told_elsewhere, state.stop);
+    if (!settled && ends_check(settled.error())) return settled.error();
+    if (!settled) return {};
+    for (const auto& [session, stated] : settled->numbers())
+        if (const auto newest = settled->newest_of(session.writer); stated.end && newest)
+            check.look({session, *stated.end}, names::closed(newest->session), !stated.expired);
+    return {};
+}
+
+Result<void> check_references(CheckState& state) {
     ReferenceCheck check(state);
     const std::vector<CheckedEnd>& ends = state.ends;
     for (std::size_t i = 0; i < ends.size(); ++i) {
         const PointHeader& h = ends[i].point.header;
         // Not all of where a replica was copied from need be there.
         if (ends[i].imported) continue;
-        if (h.previous) check.look(*h.previous, h.session, true);
-        for (const SessionDigest& checkpoint : h.supersedes)
-            check.look(checkpoint, h.session, false);
-        if (h.repaired) check.look(*h.repaired, h.session, true);
+        const ObjectName by = names::point(h.session);
+        if (h.previous) check.look(*h.previous, by, true);
+        for (const SessionDigest& checkpoint : h.supersedes) check.look(checkpoint, by, false);
+        if (h.repaired) check.look(*h.repaired, by, true);
     }
+    return check_settled(state, check);
 }
 
 // ------------------------------------------------------------------------------------ fates
@@ -170,7 +185,7 @@ Result<void> check_ends(CheckState& state) {
         state.ends.push_back(
             {std::move(*point), is_one && state.wants(session), false, {}, imported});
     }
-    check_references(state);
+    PERDURE_TRY(check_references(state));
     PERDURE_TRY(check_fates(state));
     expire_copies(state);
     check_copies(state);

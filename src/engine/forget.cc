@@ -161,9 +161,7 @@ Result<void> refusal(const ForgetPlan& plan, const ForgetAllowances& allowed) {
 Result<ForgetResult> forget_points(const Repository& repository, const FateWriter& fates,
                                    const std::vector<Point>& points, const std::string& reason,
                                    std::stop_token stop) {
-    constexpr std::size_t kMostThreads = 8;
-    const std::size_t threads = std::clamp<std::size_t>(
-        repository.store().properties().connections, 1, std::min(kMostThreads, points.size() + 1));
+    const std::size_t threads = record_threads(repository.store().properties(), points.size());
     Guarded<ForgetResult> result;
     std::atomic<std::size_t> next{0};
     TaskGroup group(stop);

@@ -72,6 +72,8 @@ Result<GcResult> run_gc(const Maintainer& maintainer, const RepackIdentity& iden
     PERDURE_TRY(collection.collect(result.collection));
     PERDURE_TRY(collection.delete_due(result.collection));
     PERDURE_TRY(collection.delete_indexes(result.collection));
+    result.collection.settled = PERDURE_TRY(collection.driver().settle());
+    result.merged = PERDURE_TRY(write_merges(maintainer, options.merges, stop));
     return result;
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "repo/collection.h"
+#include "repo/merges.h"
 #include "repo/repack.h"
 
 namespace perdure {
@@ -11,6 +12,7 @@ namespace perdure {
 struct GcOptions {
     CollectionRules rules;
     RepackLimits repack;
+    MergeRules merges;
     bool dry_run = false;
 };
 
@@ -22,6 +24,7 @@ struct GcPlan {
 struct GcResult {
     CollectionResult collection;
     RepackResult repack;
+    MergeResult merged;
 };
 
 /// Who repacks: asked for only if there is something to copy.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/in_order.h"
 #include "base/try.h"
 #include "repo/protocol/upkeep.h"
 
@@ -92,16 +93,20 @@ Result<CollectionPlan> Collection::plan() {
     return plan;
 }
 
-/// Until when Object Lock keeps a pack; 0 if it does not. A deletion there would only hide it: in a
-/// bucket with versions the locked one stays, and takes the room that it took.
-Result<std::int64_t> Collection::locked_until(PackNumber n) {
+/// Until when Object Lock keeps an object; 0 if it does not, or there is none. A deletion there
+/// would only hide it: in a bucket with versions the locked one stays, and takes the room it took.
+Result<std::int64_t> Collection::ask_lock(const ObjectName& name, std::stop_token stop) const {
     if (!repository_.locks_objects()) return 0;
-    const auto known = locked_until_.find(n);
-    if (known != locked_until_.end()) return known->second;
-    const auto lock = repository_.store().locks()->lock_of(driver_.facts().name_of(n), "", stop_);
+    const auto lock = repository_.store().locks()->lock_of(name, "", std::move(stop));
     const bool is_gone = !lock && lock.error().kind() == ErrorKind::NotFound;
     if (!lock && !is_gone) return lock.error();
-    const std::int64_t until = is_gone || !*lock ? 0 : (*lock)->until_ns;
+    return is_gone || !*lock ? 0 : (*lock)->until_ns;
+}
+
+Result<std::int64_t> Collection::locked_until(PackNumber n) {
+    const auto known = locked_until_.find(n);
+    if (known != locked_until_.end()) return known->second;
+    const std::int64_t until = PERDURE_TRY(ask_lock(driver_.facts().name_of(n), stop_));
     locked_until_.emplace(n, until);
     return until;
 }
@@ -137,39 +142,86 @@ Result<bool> Collection::collect(CollectionResult& result) {
     return complete;
 }
 
+/// A verdict lets go of what its list condemned, and of nothing else.
+bool Collection::may_remove(const BirthPack& pack, PackNumber* number_of) const {
+    const CollectionFacts& facts = driver_.facts();
+    const auto n = facts.registry().find(pack);
+    if (!n || number(*n) >= facts.packs() || !facts.pack(*n).stored) return false;
+    *number_of = *n;
+    return deleting_.contains(pack);
+}
+
+/// Several at a time; what fails is tried again by name.
+Result<void> Collection::remove_ahead(const ObeyedList& judged) {
+    struct Due {
+        BirthPack pack;
+        PackNumber n;
+        std::optional<std::int64_t> locked_until;
+    };
+    std::vector<Due> due;
+    for (const BirthPack& pack : judged.verdict->dropped) {
+        PackNumber n{};
+        if (!may_remove(pack, &n)) continue;
+        const auto known = locked_until_.find(n);
+        if (known == locked_until_.end())
+            due.push_back({pack, n, std::nullopt});
+        else if (known->second == 0)
+            due.push_back({pack, n, 0});
+    }
+    InOrder order;
+    order.count = due.size();
+    order.threads = record_threads(repository_.store().properties(), due.size());
+    using LockedUntil = Result<std::int64_t>;  // 0: removed
+    return make_in_order<LockedUntil>(
+        order,
+        [&](std::size_t i, std::stop_token stop) -> Result<LockedUntil> {
+            const ObjectName& name = driver_.facts().name_of(due[i].n);
+            const LockedUntil until =
+                due[i].locked_until ? LockedUntil(*due[i].locked_until) : ask_lock(name, stop);
+            if (!until || *until > 0) return until;
+            const auto removed = repository_.store().remove(name, std::move(stop));
+            return removed ? until : LockedUntil(removed.error());
+        },
+        [&](std::size_t i, const LockedUntil& until) -> Result<void> {
+            if (!until) return {};
+            locked_until_.emplace(due[i].n, *until);
+            if (*until == 0) removed_.insert(due[i].pack);
+            return {};
+        },
+        stop_);
+}
+
 /// Done also if it is not there: any number of maintainers may delete, any number of times.
 protocol::Answer Collection::remove(std::uint64_t k, std::uint64_t place,
                                     CollectionResult& result) {
-    const ObeyedList& judged = *driver_.lists().find(k);
-    const BirthPack& pack = judged.verdict->dropped[place];
-    const auto n = driver_.facts().registry().find(pack);
-    const bool is_stored =
-        n && number(*n) < driver_.facts().packs() && driver_.facts().pack(*n).stored;
-    // A verdict lets go of what its list condemned, and of nothing else.
-    if (!is_stored || !deleting_.contains(pack)) return protocol::Answer::done();
-    const auto until = locked_until(*n);
-    if (!until) {
-        remove_error_ = until.error();
-        return protocol::Answer::plain(answer_kind_of(until.error()));
-    }
+    const BirthPack& pack = driver_.lists().find(k)->verdict->dropped[place];
+    PackNumber n{};
+    if (!may_remove(pack, &n)) return protocol::Answer::done();
+    const auto refuse = [&](const Error& error) {
+        remove_error_ = error;
+        return protocol::Answer::plain(answer_kind_of(error));
+    };
+    const auto until = locked_until(n);
+    if (!until) return refuse(until.error());
     if (*until > 0) {
-        result.locked.add(driver_.facts().pack(*n).size);
+        result.locked.add(driver_.facts().pack(n).size);
         result.locked_until_ns = std::max(result.locked_until_ns, *until);
         return protocol::Answer::done();
     }
-    const auto removed = repository_.store().remove(driver_.facts().name_of(*n), stop_);
-    if (!removed) {
-        remove_error_ = removed.error();
-        return protocol::Answer::plain(answer_kind_of(removed.error()));
+    if (!removed_.contains(pack)) {
+        const auto removed = repository_.store().remove(driver_.facts().name_of(n), stop_);
+        if (!removed) return refuse(removed.error());
     }
-    result.deleted.add(driver_.facts().pack(*n).size);
-    driver_.note_removed(*n);
+    result.deleted.add(driver_.facts().pack(n).size);
+    driver_.note_removed(n);
     return protocol::Answer::done();
 }
 
 Result<void> Collection::delete_list(std::uint64_t k, CollectionResult& result) {
     const auto& listed = driver_.lists().find(k)->list.packs;
     deleting_ = {listed.begin(), listed.end()};
+    removed_.clear();
+    PERDURE_TRY(remove_ahead(*driver_.lists().find(k)));
     protocol::DeleteStep machine(k);
     while (true) {
         const protocol::Action step = machine.next();
@@ -202,22 +254,26 @@ Result<void> Collection::delete_due(CollectionResult& result) {
     return {};
 }
 
-Result<bool> Collection::is_index_locked(SessionName session) {
-    if (!repository_.locks_objects()) return false;
-    const auto lock = repository_.store().locks()->lock_of(names::index(session), "", stop_);
-    if (!lock && lock.error().kind() == ErrorKind::NotFound) return false;
-    return PERDURE_TRY(Result<std::optional<ObjectLock>>(lock)).has_value();
-}
-
 Result<void> Collection::delete_indexes(CollectionResult& result) {
-    for (const SessionName session : driver_.needless_indexes()) {
-        if (stop_.stop_requested()) return Error(ErrorKind::Cancelled, "interrupted");
-        if (PERDURE_TRY(is_index_locked(session))) continue;
-        PERDURE_TRY(repository_.store().remove(names::hints(session), stop_));
-        PERDURE_TRY(repository_.store().remove(names::index(session), stop_));
-        ++result.indexes;
-    }
-    return {};
+    const std::vector<SessionName> needless = driver_.needless_indexes();
+    InOrder order;
+    order.count = needless.size();
+    order.threads = record_threads(repository_.store().properties(), needless.size());
+    return make_in_order<bool>(
+        order,
+        [&](std::size_t i, std::stop_token stop) -> Result<bool> {
+            const ObjectName name = names::index(needless[i]);
+            if (PERDURE_TRY(ask_lock(name, stop)) > 0) return false;
+            PERDURE_TRY(repository_.store().remove(names::hints(needless[i]), stop));
+            PERDURE_TRY(repository_.store().remove(name, stop));
+            repository_.forget_record(name);
+            return true;
+        },
+        [&](std::size_t, bool deleted) -> Result<void> {
+            if (deleted) ++result.indexes;
+            return {};
+        },
+        stop_);
 }
 
 }  // namespace perdure

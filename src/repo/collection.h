@@ -37,6 +37,7 @@ struct CollectionResult {
     PackAmount locked;  // dropped by a verdict, and kept by Object Lock: a later run deletes them
     std::int64_t locked_until_ns = 0;  // the last of these
     std::uint64_t list = 0;            // made by this run
+    std::uint64_t settled = 0;         // numbers that a closed record states now
     std::uint64_t indexes = 0;         // deleted, of expired points whose packs are all gone
     std::vector<OpenSession> waiting;
     std::vector<SessionName> fenced;
@@ -69,9 +70,11 @@ private:
     };
     std::vector<Dropped> dropped() const;
     Result<void> delete_list(std::uint64_t k, CollectionResult&);
+    Result<void> remove_ahead(const ObeyedList&);
+    bool may_remove(const BirthPack&, PackNumber*) const;
     protocol::Answer remove(std::uint64_t k, std::uint64_t place, CollectionResult&);
     Result<std::int64_t> locked_until(PackNumber);
-    Result<bool> is_index_locked(SessionName);
+    Result<std::int64_t> ask_lock(const ObjectName&, std::stop_token) const;
     void describe_unused(const std::vector<PackNumber>& condemned, CollectionPlan&) const;
 
     const Repository& repository_;
@@ -79,6 +82,9 @@ private:
     const std::stop_token stop_;
     CollectorDriver driver_;
     std::unordered_set<BirthPack, BirthPackHash> deleting_;  // of the list whose verdict is applied
+    // What was removed before the machine asked for it: any number of maintainers may, in any
+    // order.
+    std::unordered_set<BirthPack, BirthPackHash> removed_;
     std::optional<Error> remove_error_;
     std::map<PackNumber, std::int64_t> locked_until_;  // as the store has answered; 0: not locked
 };

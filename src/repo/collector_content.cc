@@ -4,7 +4,6 @@
 
 #include "base/try.h"
 #include "repo/collector_driver.h"
-#include "repo/liveness.h"
 #include "repo/protocol/judge.h"
 #include "repo/protocol/upkeep.h"
 
@@ -32,22 +31,13 @@ Result<void> CollectorDriver::reset() {
     enrolled_ = PERDURE_TRY(repository_.enrolments(stop_));
     PERDURE_TRY(list_names());
     PERDURE_TRY(read_fates());
-    return list_packs();
+    PERDURE_TRY(list_packs());
+    return read_ahead();
 }
 
-/// The listings find gaps: an entry that is lost must not look like the end of its log. Nothing
-/// else rests on their being complete.
+/// This listing, and that of the logs, find gaps: an entry that is lost must not look like the end
+/// of its log. Nothing else rests on their being complete.
 Result<void> CollectorDriver::list_names() {
-    PERDURE_TRY(store().list(
-        "log/",
-        [&](std::string_view name, const ObjectStat&) {
-            if (const auto s = names::parse_log_entry(name)) {
-                std::uint64_t& last = last_listed_[s->writer];
-                last = std::max(last, number(s->session));
-            }
-            return true;
-        },
-        stop_));
     return store().list(
         "writers/",
         [&](std::string_view name, const ObjectStat&) {
@@ -71,33 +61,45 @@ Result<void> CollectorDriver::list_packs() {
 
 /// A fate that is not seen, or not believed, keeps its point's blocks: that costs room, never data.
 Result<void> CollectorDriver::read_fates() {
-    std::vector<names::FateName> found;
-    PERDURE_TRY(store().list(
-        "fate/",
-        [&](std::string_view name, const ObjectStat&) {
-            if (const auto fate = names::parse_fate(name)) found.push_back(*fate);
-            return true;
+    struct Found {
+        names::FateName fate;
+        ListedObject object;
+    };
+    std::vector<Found> found;
+    for (ListedObject& object : PERDURE_TRY(list_objects(store(), "fate/", stop_)))
+        if (const auto fate = names::parse_fate(object.name.text());
+            fate && !fates_read_.contains(object.name))
+            found.push_back({*fate, std::move(object)});
+    InOrder order;
+    order.count = found.size();
+    order.threads = record_threads(store().properties(), found.size());
+    return make_in_order<Result<Fate>>(
+        order,
+        [&](std::size_t i, std::stop_token stop) -> Result<Result<Fate>> {
+            const auto read = [&](const Buffer& object) {
+                return read_fate(found[i].fate, found[i].object.name, object);
+            };
+            return repository_.read_record<Fate>(found[i].object, read, std::move(stop));
         },
-        stop_));
-    for (const names::FateName& at : found) {
-        const ObjectName name = names::fate(at.point, at.number);
-        if (!fates_read_.insert(name).second) continue;
-        const auto read = read_fate(at, name);
-        if (read) continue;
-        if (answer_kind_of(read.error()) == AnswerKind::Unclear) return read.error();
-        problems_.push_back({name.text(), read.error().describe()});
-    }
-    return {};
+        [&](std::size_t i, const Result<Fate>& fate) -> Result<void> {
+            if (!fate && answer_kind_of(fate.error()) == AnswerKind::Unclear) return fate.error();
+            fates_read_.insert(found[i].object.name);
+            if (!fate)
+                problems_.push_back({found[i].object.name.text(), fate.error().describe()});
+            else if (fate->kind == FateKind::Expired)
+                expiries_.emplace(found[i].fate.point, fate->point.digest);
+            return {};
+        },
+        stop_);
 }
 
-Result<void> CollectorDriver::read_fate(const names::FateName& at, const ObjectName& name) {
-    const Buffer object = PERDURE_TRY(store().load(name, ByteRange::all(), stop_));
+Result<Fate> CollectorDriver::read_fate(const names::FateName& at, const ObjectName& name,
+                                        ByteView object) const {
     const auto opened = PERDURE_TRY(repository_.open_by_maintainer(ObjectType::Fate, name, object));
-    const Fate fate = PERDURE_TRY(decode_fate(opened.body).context(name.text()));
+    Fate fate = PERDURE_TRY(decode_fate(opened.body).context(name.text()));
     if (fate.point.session != at.point || fate.number != at.number)
         return Error(ErrorKind::Corrupt, name.text() + ": is about another point");
-    if (fate.kind == FateKind::Expired) expiries_.emplace(at.point, fate.point.digest);
-    return {};
+    return fate;
 }
 
 bool CollectorDriver::is_maintainer(WriterNumber writer) const {
@@ -118,18 +120,28 @@ Result<void> CollectorDriver::tally(SessionName session, bool protects) {
     const bool is_checkpoint = end.record.kind == protocol::EndKind::Checkpoint;
     const bool joins = protects && !is_checkpoint;
     if (indexed_.contains(session) && (!joins || protecting_.contains(session))) return {};
-    auto index = repository_.load_index(session, end.index, stop_,
-                                        joins ? IndexParts::All : IndexParts::WithoutLiveness);
     // That of an expired point, or of a repack, may have been deleted, all its packs before it.
+    if (!protects && !listed_indexes_.contains(session)) return {};
+    const auto index = repository_.load_index(
+        session, end.index, stop_, joins ? IndexParts::All : IndexParts::WithoutLiveness);
     if (!index && !protects && index.error().kind() == ErrorKind::NotFound) return {};
-    if (!index) return std::move(index).error();
-    if (joins)
+    if (!index) return index.error();
+    return take_index(session, **index, joins, protects && is_checkpoint);
+}
+
+/// `joins`: its summary goes into the OR. `by_checkpoint`: it may, once the walk is over.
+Result<void> CollectorDriver::take_index(SessionName session, const Index& index, bool joins,
+                                         bool by_checkpoint) {
+    const End& end = ends_.at(session);
+    if (joins) {
         PERDURE_TRY(
-            mark_summary(repository_, **index, facts_.registry(), facts_.live(), &bases_, stop_));
-    if (joins) protecting_.emplace(session, end.digest);
-    if (protects && is_checkpoint) checkpoints_.emplace(session, *end.index);
+            mark_summary(repository_, index, facts_.registry(), facts_.live(), &joined_, stop_));
+        joined_.whole.insert({session, *end.index});
+        protecting_.emplace(session, end.digest);
+    }
+    if (by_checkpoint) checkpoints_.emplace(session, *end.index);
     if (!indexed_.insert(session).second) return {};
-    const std::size_t ignored = facts_.take_index(**index, is_maintainer(session.writer));
+    const std::size_t ignored = facts_.take_index(index, is_maintainer(session.writer));
     if (ignored > 0)
         problems_.push_back(
             {names::index(session).text(), "states places of " + std::to_string(ignored) +
@@ -150,7 +162,7 @@ Result<void> CollectorDriver::join_checkpoints() {
         if (is_superseded(session) || protecting_.contains(session)) continue;
         const auto index = PERDURE_TRY(repository_.load_index(session, digest, stop_));
         PERDURE_TRY(
-            mark_summary(repository_, *index, facts_.registry(), facts_.live(), &bases_, stop_));
+            mark_summary(repository_, *index, facts_.registry(), facts_.live(), &joined_, stop_));
         protecting_.emplace(session, ends_.at(session).digest);
     }
     return {};
@@ -230,7 +242,7 @@ std::vector<SessionName> CollectorDriver::needless_indexes() const {
         use.protects = end.record.protects();
         use.expired = is_expired(session) || is_superseded(session);
         use.all_packs_deleted = !named.contains(session);
-        use.base_of_kept = bases_.contains(session);
+        use.base_of_kept = joined_.bases.contains(session);
         if (protocol::may_delete_index(use)) needless.push_back(session);
     }
     return needless;
@@ -409,6 +421,53 @@ Buffer CollectorDriver::barrier_object(const Step& step) const {
     barrier.host = rules_.host;
     return maintainer_.seal(ObjectType::LogEntry, names::log_entry(barrier.session),
                             encode_log_record(barrier));
+}
+
+// ------------------------------------------------------------------------------------ settling
+
+/// The numbers of that writer up to the first one that has not ended, as far as they are not stated
+/// yet; nothing if these are few, or a record of that name is there.
+std::optional<ClosedRecord> CollectorDriver::closable(WriterNumber writer) const {
+    ClosedRecord record;
+    const auto last = last_counting(writer);
+    std::uint64_t n = 1;
+    for (; !last || n <= number(*last); ++n) {
+        const SessionName session{writer, SessionNumber{n}};
+        const auto entry = entries_.find(session);
+        if (entry == entries_.end()) break;
+        SettledNumber settled{session.session, std::nullopt, false};
+        if (entry->second.entry.kind != protocol::EntryKind::Barrier) {
+            const auto end = ends_.find(session);
+            if (end == ends_.end()) break;
+            settled.end = end->second.digest;
+            settled.expired = is_expired(session);
+        }
+        const SettledNumber* stated = settled_.find(session);
+        if (stated == nullptr || (settled.expired && !stated->expired))
+            record.settled.push_back(settled);
+    }
+    record.name = {writer, SessionNumber{n}};
+    record.previous = settled_.newest_of(writer);
+    if (record.settled.size() < rules_.settle_after) return std::nullopt;
+    if (record.previous && record.previous->session >= record.name) return std::nullopt;
+    return record;
+}
+
+Result<std::size_t> CollectorDriver::settle() {
+    std::size_t settled = 0;
+    for (const auto& [writer, enrolment] : enrolled_.by_number) {
+        if (enrolment.kind != EnrolmentKind::Certificate) continue;
+        const auto record = closable(writer);
+        if (!record) continue;
+        const ObjectName name = names::closed(record->name);
+        const auto created = store().create(
+            name, maintainer_.seal(ObjectType::Closed, name, encode_closed(*record)), {});
+        // Another collector's, which states the same.
+        if (!created && created.error().kind() == ErrorKind::AlreadyExists) continue;
+        if (!created) return created.error();
+        settled += record->settled.size();
+    }
+    return settled;
 }
 
 }  // namespace perdure

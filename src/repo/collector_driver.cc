@@ -56,6 +56,7 @@ Result<protocol::Failure> CollectorDriver::drive(protocol::Collector& machine, b
         const Step step = machine.next();
         if (machine.list() != list_) barriers_.clear();
         list_ = machine.list();
+        pass_ = machine.pass();
         if (step.verb == Verb::Done) return protocol::Failure::None;
         if (step.verb == Verb::Failed) return step.failure;
         if (to_list_only && creates_list(step)) return protocol::Failure::None;
@@ -77,12 +78,14 @@ Result<protocol::Failure> CollectorDriver::drive(protocol::Collector& machine, b
 }
 
 Result<void> CollectorDriver::survey(protocol::Collector& machine) {
+    PERDURE_TRY(read_lists_ahead());
     const auto failed = PERDURE_TRY(drive(machine, true));
     if (failed != protocol::Failure::None) return failure(failed);
     return {};
 }
 
 Result<bool> CollectorDriver::collect(protocol::Collector& machine) {
+    PERDURE_TRY(read_lists_ahead());
     const auto failed = PERDURE_TRY(drive(machine, false));
     if (failed != protocol::Failure::None && !is_empty_) return failure(failed);
     return waiting_.empty();
@@ -260,22 +263,32 @@ Result<protocol::Answer> CollectorDriver::load_entry(SessionName session) {
             return plain(AnswerKind::NotFound);
         }
         if (!object) return object.error();
-        const LogRecord log =
-            PERDURE_TRY(repository_.read_log_entry(session, *object, nullptr, stop_));
-        Entry entry;
-        entry.entry.kind = log.kind == LogKind::Barrier          ? protocol::EntryKind::Barrier
-                           : log.purpose == SessionPurpose::Read ? protocol::EntryKind::ReadSession
-                                                                 : protocol::EntryKind::Session;
-        entry.entry.list = log.list;
-        entry.entry.previous = tokens_.token_of(log.previous);
-        entry.digest = digest_of(*object);
-        entry.time_ns = log.time_ns;
-        entry.purpose = log.purpose;
-        entry.host = log.host;
-        at = entries_.emplace(session, std::move(entry)).first;
+        remember(session, PERDURE_TRY(read_entry(session, *object)));
+        at = entries_.find(session);
     }
     note_entry(session, at->second);
     return protocol::Answer::found(at->second.entry, tokens_.token_of(at->second.digest), false);
+}
+
+Result<CollectorDriver::Entry> CollectorDriver::read_entry(SessionName session,
+                                                           ByteView object) const {
+    const LogRecord log = PERDURE_TRY(repository_.read_log_entry(session, object, nullptr, stop_));
+    Entry entry;
+    entry.entry.kind = log.kind == LogKind::Barrier          ? protocol::EntryKind::Barrier
+                       : log.purpose == SessionPurpose::Read ? protocol::EntryKind::ReadSession
+                                                             : protocol::EntryKind::Session;
+    entry.entry.list = log.list;
+    entry.previous = log.previous;
+    entry.digest = digest_of(object);
+    entry.time_ns = log.time_ns;
+    entry.purpose = log.purpose;
+    entry.host = log.host;
+    return entry;
+}
+
+void CollectorDriver::remember(SessionName session, Entry entry) {
+    entry.entry.previous = tokens_.token_of(entry.previous);
+    entries_.emplace(session, std::move(entry));
 }
 
 Result<CollectorDriver::End> CollectorDriver::read_end(SessionName session, ByteView object) const {
@@ -296,6 +309,8 @@ Result<CollectorDriver::End> CollectorDriver::read_end(SessionName session, Byte
     const PointHeader& header = point->header;
     if (header.log_entry != entries_.at(session).digest)
         return corrupt(name, "names another log entry than the one there");
+    if (settled_.contradicts(session, point->digest))
+        return corrupt(name, "is not what closed/ states it was");
     end.digest = point->digest;
     end.index = header.index;
     end.supersedes = header.supersedes;
@@ -305,6 +320,20 @@ Result<CollectorDriver::End> CollectorDriver::read_end(SessionName session, Byte
     return end;
 }
 
+void CollectorDriver::remember(SessionName session, End end) {
+    end.record.index = tokens_.token_of(end.index);
+    if (!end.may_count)
+        problems_.push_back({names::point(session).text(),
+                             "is outside of what its writer may make; it does not count"});
+    if (end.record.protects())
+        for (const SessionDigest& before : end.supersedes)
+            if (before.session.writer == session.writer) {
+                superseded_.emplace(before.session, before.digest);
+                end.record.supersedes = number(before.session.session);
+            }
+    ends_.emplace(session, std::move(end));
+}
+
 Result<protocol::Answer> CollectorDriver::load_end(SessionName session) {
     auto at = ends_.find(session);
     if (at == ends_.end()) {
@@ -312,18 +341,8 @@ Result<protocol::Answer> CollectorDriver::load_end(SessionName session) {
         if (!object && object.error().kind() == ErrorKind::NotFound)
             return plain(AnswerKind::NotFound);
         if (!object) return object.error();
-        End end = PERDURE_TRY(read_end(session, *object));
-        end.record.index = tokens_.token_of(end.index);
-        if (!end.may_count)
-            problems_.push_back({names::point(session).text(),
-                                 "is outside of what its writer may make; it does not count"});
-        if (end.record.protects())
-            for (const SessionDigest& before : end.supersedes)
-                if (before.session.writer == session.writer) {
-                    superseded_.emplace(before.session, before.digest);
-                    end.record.supersedes = number(before.session.session);
-                }
-        at = ends_.emplace(session, std::move(end)).first;
+        remember(session, PERDURE_TRY(read_end(session, *object)));
+        at = ends_.find(session);
     }
     return protocol::Answer::found(at->second.record, tokens_.token_of(at->second.digest), false);
 }

@@ -10,7 +10,9 @@
 #include <map>
 #include <set>
 
+#include "repo/closed.h"
 #include "repo/collection_facts.h"
+#include "repo/liveness.h"
 #include "repo/maintainer.h"
 #include "repo/obeyed_lists.h"
 #include "repo/protocol/collector.h"
@@ -25,9 +27,10 @@ struct CollectionRules {
         24 * 3600 * kSecond;  // a session of which nothing came for so long may be fenced
     std::int64_t grace_ns = 24 * 3600 * kSecond;  // from a verdict to the deletion of what it drops
     bool now = false;                             // fence at once, and wait for no grace period
-    double max_drop = 0.8;  // of the stored bytes of packs that one collection may condemn
-    bool force = false;     // also more, and though points that were counted are gone
-    std::string host;       // recorded in the log entries of barriers
+    double max_drop = 0.8;          // of the stored bytes of packs that one collection may condemn
+    bool force = false;             // also more, and though points that were counted are gone
+    std::string host;               // recorded in the log entries of barriers
+    std::size_t settle_after = 64;  // numbers of a log, for which a closed record is worth it
 };
 
 /// A session that has not ended.
@@ -65,6 +68,9 @@ public:
     /// What verdicts drop and other lists condemn. `judging`: a list, its own packs marked listed.
     CollectionView view(std::uint64_t judging) const;
 
+    /// After a walk: states in closed records how numbers ended, where enough is new. Answers how
+    /// many.
+    Result<std::size_t> settle();
     /// Indexes that may be deleted once all has been walked.
     std::vector<SessionName> needless_indexes() const;
 
@@ -83,6 +89,7 @@ public:
 private:
     struct Entry {
         protocol::LogEntry entry;
+        std::optional<Digest> previous;
         Digest digest;
         std::int64_t time_ns = 0;
         SessionPurpose purpose = SessionPurpose::Backup;
@@ -113,7 +120,19 @@ private:
     Result<void> list_names();
     Result<void> read_fates();
     Result<void> tally(SessionName, bool protects);
-    Result<void> read_fate(const names::FateName&, const ObjectName&);
+    Result<void> take_index(SessionName, const Index&, bool joins, bool by_checkpoint);
+    // Reading ahead of the machine, several at a time: what fails is asked for again by it.
+    Result<void> read_ahead();
+    Result<void> read_lists_ahead();
+    Result<void> read_entries_ahead();
+    Result<void> read_ends_ahead();
+    Result<void> tally_ahead();
+    bool may_tally_ahead(SessionName) const;
+    Result<Entry> read_entry(SessionName, ByteView object) const;
+    void remember(SessionName, Entry);
+    void remember(SessionName, End);
+    Result<Fate> read_fate(const names::FateName&, const ObjectName&, ByteView object) const;
+    std::optional<ClosedRecord> closable(WriterNumber) const;
     bool is_superseded(SessionName) const;
     bool is_expired(SessionName) const;
     bool is_expired(const SessionDigest&) const;
@@ -153,7 +172,8 @@ private:
     ObeyedLists lists_;
     CollectionFacts facts_;
     EnrolmentList enrolled_;
-    std::uint64_t list_ = 0;  // the machine's
+    std::uint64_t list_ = 0;                                               // the machine's
+    protocol::Collector::Pass pass_ = protocol::Collector::Pass::FirstOr;  // likewise
     // What was read of objects that never change.
     std::map<SessionName, Entry> entries_;
     std::map<SessionName, End> ends_;
@@ -166,7 +186,9 @@ private:
     std::map<SessionName, Digest>
         checkpoints_;  // with their indexes, until all that may supersede them was read
     std::set<SessionName> indexed_;
-    std::set<SessionName> bases_;     // whose indexes kept summaries build on
+    std::map<SessionName, ListedObject> listed_indexes_;
+    JoinedSummaries joined_;
+    SettledNumbers settled_;
     std::set<SessionName> barriers_;  // of list_
     std::vector<OpenSession> waiting_;
     std::vector<SessionName> fenced_;

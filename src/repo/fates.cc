@@ -1,11 +1,9 @@
 #include "repo/fates.h"
 
 #include <algorithm>
-#include <atomic>
 #include <map>
 
-#include "base/guarded.h"
-#include "base/task_group.h"
+#include "base/in_order.h"
 #include "base/try.h"
 #include "repo/names.h"
 #include "repo/owner_records.h"
@@ -41,66 +39,49 @@ void apply(const Fate& fate, Point& point) {
     }
 }
 
-struct FatesOfPoint {
+struct ListedFate {
     Point* point = nullptr;
-    std::vector<std::uint32_t> numbers;  // ascending
+    std::uint32_t number = 0;
+    ListedObject object;
 };
-
-Result<void> load_and_apply(const Repository& repository, const FatesOfPoint& fates,
-                            Guarded<std::vector<Problem>>& problems, std::stop_token stop) {
-    for (const std::uint32_t number : fates.numbers) {
-        const ObjectName name = names::fate(fates.point->session(), number);
-        const Buffer object = PERDURE_TRY(repository.store().load(name, ByteRange::all(), stop));
-        const auto fate = read_fate(repository, *fates.point, number, object);
-        if (fate)
-            apply(*fate, *fates.point);
-        else
-            problems.with([&](auto& list) {
-                list.push_back({name.text(), fate.error().describe()});
-            });
-    }
-    return {};
-}
 
 }  // namespace
 
-/// Several points at a time: a repository that expires as many as it makes has one for every point
+/// Several at a time: a repository that expires as many points as it makes has one for every point
 /// there ever was.
 Result<void> Repository::apply_fates(std::vector<Point>& points, std::vector<Problem>& problems,
                                      std::stop_token stop) const {
-    constexpr std::size_t kMostThreads = 8;
-    constexpr std::size_t kPointsAThread = 16;  // fewer are not worth a thread
-    std::map<SessionName, FatesOfPoint> by_session;
-    for (Point& p : points) by_session[p.session()].point = &p;
-    PERDURE_TRY(store_.list(
-        "fate/",
-        [&](std::string_view name, const ObjectStat&) {
-            const auto fate = names::parse_fate(name);
-            const auto at = fate ? by_session.find(fate->point) : by_session.end();
-            if (at != by_session.end()) at->second.numbers.push_back(fate->number);
-            return true;
+    std::map<SessionName, Point*> by_session;
+    for (Point& p : points) by_session[p.session()] = &p;
+    std::vector<ListedFate> fates;  // those of a point by rising numbers, as names sort
+    for (ListedObject& object : PERDURE_TRY(list_objects(store_, "fate/", stop))) {
+        const auto fate = names::parse_fate(object.name.text());
+        const auto at = fate ? by_session.find(fate->point) : by_session.end();
+        if (at != by_session.end()) fates.push_back({at->second, fate->number, std::move(object)});
+    }
+    InOrder order;
+    order.count = fates.size();
+    order.threads = record_threads(store_.properties(), fates.size());
+    return make_in_order<Result<Fate>>(
+        order,
+        [&](std::size_t i, std::stop_token by) -> Result<Result<Fate>> {
+            const auto read = [&](const Buffer& object) {
+                return perdure::read_fate(*this, *fates[i].point, fates[i].number, object);
+            };
+            auto fate = read_record<Fate>(fates[i].object, read, std::move(by));
+            if (!fate && fate.error().kind() != ErrorKind::Corrupt &&
+                fate.error().kind() != ErrorKind::Denied)
+                return std::move(fate).error();
+            return fate;
         },
-        stop));
-    std::vector<const FatesOfPoint*> work;
-    for (const auto& [session, fates] : by_session)
-        if (!fates.numbers.empty()) work.push_back(&fates);
-    Guarded<std::vector<Problem>> found;
-    std::atomic<std::size_t> next{0};
-    TaskGroup group(stop);
-    const std::size_t threads = std::min(kMostThreads, work.size() / kPointsAThread + 1);
-    for (std::size_t i = 0; i < threads; ++i)
-        group.start([&](std::stop_token group_stop) -> Result<void> {
-            for (std::size_t at = next++; at < work.size(); at = next++)
-                PERDURE_TRY(load_and_apply(*this, *work[at], found, group_stop));
+        [&](std::size_t i, const Result<Fate>& fate) -> Result<void> {
+            if (fate)
+                apply(*fate, *fates[i].point);
+            else
+                problems.push_back({fates[i].object.name.text(), fate.error().describe()});
             return {};
-        });
-    PERDURE_TRY(group.join());
-    found.with([&](auto& list) {
-        std::sort(list.begin(), list.end(),
-                  [](const Problem& a, const Problem& b) { return a.object < b.object; });
-        problems.insert(problems.end(), list.begin(), list.end());
-    });
-    return {};
+        },
+        stop);
 }
 
 // ------------------------------------------------------------------------------------ deciding
@@ -115,7 +96,11 @@ Result<FateWriter> FateWriter::open(const Repository& repository, const WriterId
         return writer;
     }
     if (identity == nullptr || identity->role != Role::Maintainer)
-        return not_owner("deciding about a point");
+        return Error(ErrorKind::Denied,
+                     "deciding about a point takes the owner's keys, or a maintainer's")
+            .with_hint(
+                "give the repository's password, or a key file made by `perdure key writer add "
+                "--role maintainer`");
     FateWriter writer(repository, {Role::Maintainer, identity->enrolment, epoch}, domain);
     writer.own_key_ = std::make_shared<const SigningKey>(identity->signing_seed);
     writer.key_ = writer.own_key_.get();

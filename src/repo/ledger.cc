@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "base/in_order.h"
 #include "base/try.h"
 #include "repo/owner_records.h"
 #include "repo/proto_io.h"
@@ -117,27 +118,32 @@ Result<LedgerRecord> open_ledger_record(const Repository& repository, const Obje
 
 Result<Ledger> load_ledger(const Repository& repository, std::stop_token stop) {
     Ledger ledger;
-    std::vector<std::uint64_t> numbers;
-    PERDURE_TRY(repository.store().list(
-        "ledger/",
-        [&](std::string_view name, const ObjectStat&) {
-            if (const auto n = names::parse_ledger(name)) numbers.push_back(*n);
-            return true;
+    std::vector<std::pair<std::uint64_t, ListedObject>> found;
+    for (ListedObject& object : PERDURE_TRY(list_objects(repository.store(), "ledger/", stop)))
+        if (const auto n = names::parse_ledger(object.name.text()))
+            found.emplace_back(*n, std::move(object));
+    InOrder order;
+    order.count = found.size();
+    order.threads = record_threads(repository.store().properties(), found.size());
+    PERDURE_TRY(make_in_order<Result<Buffer>>(
+        order,
+        [&](std::size_t i, std::stop_token by) -> Result<Result<Buffer>> {
+            return repository.load_record(found[i].second, std::move(by));
+        },
+        [&](std::size_t i, const Result<Buffer>& object) -> Result<void> {
+            const auto& [n, listed] = found[i];
+            if (!object && ends_reading(object.error())) return object.error();
+            if (!object) return {};
+            ledger.next = n + 1;
+            ledger.last = digest_of(*object);
+            const auto record = open_ledger_record(repository, listed.name, *object);
+            if (record)
+                learn(ledger, *record);
+            else if (!repository.lacks_key_of(*object))
+                ledger.problems.push_back({listed.name.text(), record.error().describe()});
+            return {};
         },
         stop));
-    for (const std::uint64_t n : numbers) {
-        const ObjectName name = names::ledger(n);
-        const auto object = repository.store().load(name, ByteRange::all(), stop);
-        if (!object && ends_reading(object.error())) return object.error();
-        if (!object) continue;
-        ledger.next = n + 1;
-        ledger.last = digest_of(*object);
-        const auto record = open_ledger_record(repository, name, *object);
-        if (record)
-            learn(ledger, *record);
-        else if (!repository.lacks_key_of(*object))
-            ledger.problems.push_back({name.text(), record.error().describe()});
-    }
     return ledger;
 }
 

@@ -10,11 +10,17 @@
 
 namespace perdure {
 
-/// Marks what the summary in `index` names, with those it builds on, whose sessions `bases` gets if
-/// it is not null. Corrupt or NotFound, naming the index, if one of them is missing, does not
-/// authenticate or holds no summary.
+/// What was marked before, so that summaries that build on each other are each read once.
+struct JoinedSummaries {
+    std::set<SessionName> bases;    // whose summaries others build on
+    std::set<SessionDigest> whole;  // marked with all they build on, by their indexes' digests
+};
+
+/// Marks what the summary in `index` names, with those it builds on. `joined`: what was marked into
+/// `LivenessMarks` before, and this too if it succeeds; or null. Corrupt or NotFound, naming the
+/// index, if one of them is missing, does not authenticate or holds no summary.
 Result<void> mark_summary(const Repository&, const Index& index, PackRegistry&, LivenessMarks&,
-                          std::set<SessionName>* bases, std::stop_token);
+                          JoinedSummaries* joined, std::stop_token);
 
 /// The blocks of a point's summary. Errors as above; Corrupt if it has no index.
 Result<LivenessMarks> load_liveness(const Repository&, const Point&, PackRegistry&,

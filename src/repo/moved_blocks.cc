@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/in_order.h"
 #include "base/try.h"
 
 namespace perdure {
@@ -29,22 +30,27 @@ Result<std::shared_ptr<const MovedBlocks>> MovedBlocks::load(const Repository& r
 
 Result<void> MovedBlocks::take_ends_of(const Repository& repository, WriterNumber writer,
                                        std::stop_token stop) {
-    std::vector<SessionName> ended;
-    PERDURE_TRY(repository.store().list(
-        names::points_prefix(writer),
-        [&](std::string_view name, const ObjectStat&) {
-            if (const auto session = names::parse_point(name)) ended.push_back(*session);
-            return true;
+    std::vector<SessionDigest> indexes;
+    std::vector<Problem> problems;  // `check` tells of them
+    for (const auto& end : PERDURE_TRY(repository.load_points(writer, problems, stop)))
+        if (end.point && end.point->header.index)
+            indexes.push_back({end.session, *end.point->header.index});
+    InOrder order;
+    order.count = indexes.size();
+    order.threads = record_threads(repository.store().properties(), indexes.size());
+    using Read = Result<std::shared_ptr<const Index>>;
+    return make_in_order<Read>(
+        order,
+        [&](std::size_t i, std::stop_token by) -> Result<Read> {
+            return repository.load_index(indexes[i].session, indexes[i].digest, std::move(by),
+                                         IndexParts::WithoutLiveness);
         },
-        stop));
-    for (const auto& end : PERDURE_TRY(repository.load_points(ended, stop))) {
-        if (!end.point || !end.point->header.index) continue;
-        const auto index = repository.load_index(end.session, end.point->header.index, stop,
-                                                 IndexParts::WithoutLiveness);
-        if (!index && ends_reading(index.error())) return index.error();
-        if (index) take(**index);
-    }
-    return {};
+        [&](std::size_t, const Read& index) -> Result<void> {
+            if (!index && ends_reading(index.error())) return index.error();
+            if (index) take(**index);
+            return {};
+        },
+        stop);
 }
 
 void MovedBlocks::take(const Index& index) {

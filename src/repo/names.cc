@@ -77,12 +77,15 @@ ObjectName fate(SessionName s, std::uint32_t i) {
     return must(fate_prefix(s) + to_hex(i, kFateDigits));
 }
 
+ObjectName closed(SessionName s) { return must("closed/" + session_path(s)); }
+ObjectName merged(std::uint64_t m) { return must("merged/" + to_hex(m, kListDigits)); }
 ObjectName ledger(std::uint64_t n) { return must("ledger/" + to_hex(n, kListDigits)); }
 ObjectName aside(const PackId& drawn) { return must("aside/" + drawn.hex()); }
 ObjectName proof_of(const ObjectName& original) { return must("imports/" + original.text()); }
 
 std::string log_prefix(WriterNumber w) { return "log/" + hex_of(w) + "/"; }
 std::string points_prefix(WriterNumber w) { return "points/" + hex_of(w) + "/"; }
+std::string closed_prefix(WriterNumber w) { return "closed/" + hex_of(w) + "/"; }
 std::string fate_prefix(SessionName s) { return "fate/" + session_path(s) + "/"; }
 
 std::optional<EpochNumber> parse_epoch(std::string_view name) {
@@ -125,6 +128,13 @@ std::optional<std::uint64_t> parse_collection(std::string_view name) {
 
 std::optional<std::uint64_t> parse_ledger(std::string_view name) {
     return take(name, "ledger/") ? number_from_hex(name, kListDigits) : std::nullopt;
+}
+
+std::optional<SessionName> parse_closed(std::string_view name) {
+    return parse_session_name(name, "closed/");
+}
+std::optional<std::uint64_t> parse_merged(std::string_view name) {
+    return take(name, "merged/") ? number_from_hex(name, kListDigits) : std::nullopt;
 }
 
 std::optional<FateName> parse_fate(std::string_view name) {

@@ -54,6 +54,9 @@ ObjectName pack(std::string_view retention_class, PackKind, SessionName, const P
 ObjectName condemned_list(std::uint64_t k);
 ObjectName verdict(std::uint64_t k);
 ObjectName fate(SessionName, std::uint32_t i);
+/// What a maintainer states about the numbers below that of `session`.
+ObjectName closed(SessionName session);
+ObjectName merged(std::uint64_t m);
 ObjectName ledger(std::uint64_t number);
 ObjectName aside(const PackId& drawn);
 /// Where an object of another repository under the same keys lies, verbatim, as a proof.
@@ -62,6 +65,7 @@ ObjectName proof_of(const ObjectName& original);
 std::string log_prefix(WriterNumber);
 std::string points_prefix(WriterNumber);
 std::string fate_prefix(SessionName);
+std::string closed_prefix(WriterNumber);
 
 /// The number or session a name of that kind stands for; nothing for any other name.
 std::optional<EpochNumber> parse_epoch(std::string_view name);
@@ -74,6 +78,8 @@ std::optional<SessionName> parse_hints(std::string_view name);
 /// The number of gc/<k> or gc/<k>.verdict.
 std::optional<std::uint64_t> parse_collection(std::string_view name);
 std::optional<std::uint64_t> parse_ledger(std::string_view name);
+std::optional<SessionName> parse_closed(std::string_view name);
+std::optional<std::uint64_t> parse_merged(std::string_view name);
 struct FateName {
     SessionName point;
     std::uint32_t number;

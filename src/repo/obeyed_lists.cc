@@ -1,5 +1,6 @@
 #include "repo/obeyed_lists.h"
 
+#include "base/in_order.h"
 #include "base/try.h"
 
 namespace perdure {
@@ -50,26 +51,29 @@ Result<void> ObeyedLists::note_verdict(const Repository& repository, std::uint64
 
 Result<ObeyedLists> ObeyedLists::load_all(const Repository& repository, std::stop_token stop) {
     ObeyedLists all;
-    std::vector<ObjectName> found;
-    PERDURE_TRY(repository.store().list(
-        "gc/",
-        [&](std::string_view text, const ObjectStat&) {
-            if (auto name = ObjectName::parse(text)) found.push_back(std::move(*name));
-            return true;
+    const std::vector<ListedObject> found =
+        PERDURE_TRY(list_objects(repository.store(), "gc/", stop));  // a list before its verdict
+    InOrder order;
+    order.count = found.size();
+    order.threads = record_threads(repository.store().properties(), found.size());
+    PERDURE_TRY(make_in_order<Result<Buffer>>(
+        order,
+        [&](std::size_t i, std::stop_token by) -> Result<Result<Buffer>> {
+            return repository.load_record(found[i], std::move(by));
+        },
+        [&](std::size_t i, const Result<Buffer>& object) -> Result<void> {
+            if (!object && object.error().kind() == ErrorKind::Cancelled) return object.error();
+            const ObjectName& name = found[i].name;
+            const auto k = names::parse_collection(name.text());
+            if (!object || !k) return {};
+            const bool is_list = name == names::condemned_list(*k);
+            if (!is_list && !all.lists_.contains(*k)) return {};
+            const auto noted = is_list ? all.note_list(repository, *k, *object)
+                                       : all.note_verdict(repository, *k, *object);
+            static_cast<void>(noted.has_value());
+            return {};
         },
         stop));
-    for (const ObjectName& name : found) {  // a list sorts before its verdict
-        const auto k = names::parse_collection(name.text());
-        const auto object = k ? repository.store().load(name, ByteRange::all(), stop)
-                              : Result<Buffer>(Error(ErrorKind::NotFound, name.text()));
-        if (!object && object.error().kind() == ErrorKind::Cancelled) return object.error();
-        if (!object) continue;
-        const bool is_list = name == names::condemned_list(*k);
-        if (!is_list && !all.lists_.contains(*k)) continue;
-        const auto noted = is_list ? all.note_list(repository, *k, *object)
-                                   : all.note_verdict(repository, *k, *object);
-        static_cast<void>(noted.has_value());
-    }
     return all;
 }
 

@@ -1,10 +1,11 @@
 #include "repo/repository.h"
 
 #include <algorithm>
-#include <atomic>
 
-#include "base/task_group.h"
+#include "base/in_order.h"
 #include "base/try.h"
+#include "repo/closed.h"
+#include "repo/merges.h"
 #include "repo/owner_records.h"
 #include "repo/record.h"
 
@@ -557,13 +558,9 @@ Result<Point> Repository::read_point(SessionName session, ByteView object,
     if (const Revocation* r = epoch().revocation_of(session.writer);
         r != nullptr && number(session.session) > number(r->last_number))
         return Error(ErrorKind::Denied, name.text() + ": was written after its writer was revoked");
-    const EnrolmentList enrolled = PERDURE_TRY(enrolments(stop));
-    for (const auto& [w, enrolment] : enrolled.by_number)
-        if (enrolment.kind == EnrolmentKind::Retirement &&
-            enrolment.retirement.enrolment == session.writer &&
-            number(session.session) > number(enrolment.retirement.last_number))
-            return Error(ErrorKind::Denied,
-                         name.text() + ": was written after its writer was retired");
+    const auto retired = PERDURE_TRY(retired_at(session.writer, stop));
+    if (retired && number(session.session) > number(*retired))
+        return Error(ErrorKind::Denied, name.text() + ": was written after its writer was retired");
     const ByteView body = object.subspan(own->framed_size);
     if (header.body ? body.empty() || digest_of(body) != *header.body : !body.empty())
         return bad("its body is not the one its header names");
@@ -571,15 +568,30 @@ Result<Point> Repository::read_point(SessionName session, ByteView object,
     return point;
 }
 
-Result<Point> Repository::load_point(SessionName session, std::stop_token stop) const {
-    const Buffer object = PERDURE_TRY(store_.load(names::point(session), ByteRange::all(), stop));
+/// A point, with the log entry that it names. `objects`: as they were listed, if they were.
+Result<Point> Repository::read_end(SessionName session, ByteView object, const EndObjects* objects,
+                                   std::stop_token stop) const {
     Point point = PERDURE_TRY(read_point(session, object, stop));
-    Digest log;
-    PERDURE_TRY(load_log_entry(session, &log, stop).context(names::point(session).text()));
+    const auto read_log = [&](const Buffer& log) -> Result<Digest> {
+        PERDURE_TRY(read_log_entry(session, log, nullptr, stop));
+        return digest_of(log);
+    };
+    const auto load_log = [&]() -> Result<Digest> {
+        return read_log(PERDURE_TRY(load_original(names::log_entry(session), stop)));
+    };
+    const Digest log = PERDURE_TRY((objects != nullptr && objects->log
+                                        ? read_record<Digest>(*objects->log, read_log, stop)
+                                        : load_log())
+                                       .context(names::point(session).text()));
     if (log != point.header.log_entry)
         return Error(ErrorKind::Corrupt,
                      names::point(session).text() + ": names another log entry than the one there");
     return point;
+}
+
+Result<Point> Repository::load_point(SessionName session, std::stop_token stop) const {
+    const Buffer object = PERDURE_TRY(store_.load(names::point(session), ByteRange::all(), stop));
+    return read_end(session, object, nullptr, stop);
 }
 
 Result<PointBody> Repository::load_body(const Point& point, std::stop_token stop) const {
@@ -604,8 +616,15 @@ Result<std::shared_ptr<const Index>> Repository::load_index(SessionName session,
                                                             std::optional<Digest> expected,
                                                             std::stop_token stop,
                                                             IndexParts parts) const {
+    return read_index(session,
+                      PERDURE_TRY(store_.load(names::index(session), ByteRange::all(), stop)),
+                      expected, parts);
+}
+
+Result<std::shared_ptr<const Index>> Repository::read_index(SessionName session, Buffer object,
+                                                            std::optional<Digest> expected,
+                                                            IndexParts parts) const {
     const ObjectName name = names::index(session);
-    Buffer object = PERDURE_TRY(store_.load(name, ByteRange::all(), stop));
     if (expected && digest_of(object) != *expected)
         return Error(ErrorKind::Corrupt, name.text() + ": is not the index its point names");
     const auto opened =
@@ -618,58 +637,94 @@ Result<std::shared_ptr<const Index>> Repository::load_index(SessionName session,
     return std::shared_ptr<const Index>(std::move(index));
 }
 
+void Repository::keep_records_in(LocalCache cache) {
+    records_ = std::make_unique<RecordCache>(std::move(cache));
+}
+
 Result<Repository::ListedPoint> Repository::load_listed(SessionName session,
+                                                        const EndObjects& objects,
                                                         std::stop_token stop) const {
-    ListedPoint listed{session, load_point(session, stop), false};
+    bool lacks_key = false;
+    const auto read = [&](const Buffer& object) {
+        lacks_key = !is_owner() && lacks_key_of(object);
+        return read_end(session, object, &objects, stop);
+    };
+    ListedPoint listed{session, read_record<Point>(objects.end, read, stop), false};
     if (listed.point) return listed;
     const ErrorKind kind = listed.point.error().kind();
     if (kind == ErrorKind::Cancelled || kind == ErrorKind::Unavailable)
         return std::move(listed.point).error();
-    if (!is_owner())
-        if (const auto object = store_.load(names::point(session), ByteRange::all(), stop))
-            listed.lacks_key = lacks_key_of(*object);
+    listed.lacks_key = lacks_key;
     return listed;
 }
 
-/// Several at a time: each needs two objects, and two signatures verified.
+Result<void> Repository::remember_merged(const std::vector<ListedObject>& wanted,
+                                         std::stop_token stop) const {
+    constexpr std::size_t kWorthIt = 64;  // fewer are read one by one as quickly
+    if (!records_ || store_.properties().connections <= 2 || wanted.size() < kWorthIt) return {};
+    std::size_t missing = 0;
+    for (const ListedObject& listed : wanted)
+        if (!records_->has(listed) && ++missing >= kWorthIt) break;
+    if (missing < kWorthIt) return {};
+    if (merges_read_.with([](bool& read) { return std::exchange(read, true); })) return {};
+    const auto read = read_merges(*this, *records_, std::move(stop));
+    if (!read && read.error().kind() == ErrorKind::Cancelled) return read.error();
+    return {};  // they are for speed
+}
+
+/// Each needs two objects, and two signatures verified.
 Result<std::vector<Repository::ListedPoint>> Repository::load_points(
-    const std::vector<SessionName>& names, std::stop_token stop) const {
-    constexpr std::size_t kMostThreads = 8;
-    constexpr std::size_t kPointsAThread = 16;  // fewer are not worth a thread
-    std::vector<std::optional<ListedPoint>> loaded(names.size());
-    std::atomic<std::size_t> next{0};
-    TaskGroup group(stop);
-    const std::size_t threads = std::min(kMostThreads, names.size() / kPointsAThread + 1);
-    for (std::size_t i = 0; i < threads; ++i)
-        group.start([&](std::stop_token group_stop) -> Result<void> {
-            for (std::size_t at = next++; at < names.size(); at = next++)
-                loaded[at] = PERDURE_TRY(load_listed(names[at], group_stop));
-            return {};
-        });
-    PERDURE_TRY(group.join());
+    std::optional<WriterNumber> writer, std::vector<Problem>& problems,
+    std::stop_token stop) const {
+    std::vector<std::pair<SessionName, EndObjects>> found;
+    auto ends =
+        PERDURE_TRY(list_objects(store_, writer ? names::points_prefix(*writer) : "points/", stop));
+    PERDURE_TRY(remember_merged(ends, stop));
+    for (ListedObject& end : ends) {
+        if (const auto session = names::parse_point(end.name.text()))
+            found.emplace_back(*session, EndObjects{std::move(end), std::nullopt});
+        else
+            problems.push_back({end.name.text(), "is not the name of a point"});
+    }
+    // Those that are not listed are asked for by name.
+    const auto logs = list_objects(store_, writer ? names::log_prefix(*writer) : "log/", stop);
+    if (!logs && logs.error().kind() == ErrorKind::Cancelled) return logs.error();
+    auto at = found.begin();
+    if (logs)
+        for (const ListedObject& log : *logs) {
+            const auto session = names::parse_log_entry(log.name.text());
+            while (session && at != found.end() && at->first < *session) ++at;
+            if (session && at != found.end() && at->first == *session) at->second.log = log;
+        }
+    const SettledNumbers settled = PERDURE_TRY(SettledNumbers::load(*this, writer, problems, stop));
     std::vector<ListedPoint> points;
-    points.reserve(loaded.size());
-    for (auto& listed : loaded) points.push_back(*std::move(listed));
+    points.reserve(found.size());
+    InOrder order;
+    order.count = found.size();
+    order.threads = record_threads(store_.properties(), found.size());
+    PERDURE_TRY(make_in_order<ListedPoint>(
+        order,
+        [&](std::size_t i, std::stop_token by) {
+            return load_listed(found[i].first, found[i].second, std::move(by));
+        },
+        [&](std::size_t, ListedPoint point) -> Result<void> {
+            if (point.point && settled.contradicts(point.session, point.point->digest))
+                point.point = Error(ErrorKind::Corrupt, names::point(point.session).text() +
+                                                            ": is not what closed/ states it was");
+            points.push_back(std::move(point));
+            return {};
+        },
+        stop));
+    // When the store took them, by its clock.
+    for (std::size_t i = 0; i < points.size(); ++i)
+        if (points[i].point) points[i].point->stored_ns = found[i].second.end.stat.modified_ns;
     return points;
 }
 
 Result<PointList> Repository::list_points(std::stop_token stop) const {
-    std::vector<SessionName> found;
-    std::map<SessionName, std::int64_t> stored;
     PointList list;
-    PERDURE_TRY(store_.list(
-        "points/",
-        [&](std::string_view name, const ObjectStat& stat) {
-            if (const auto session = names::parse_point(name)) {
-                found.push_back(*session);
-                stored[*session] = stat.modified_ns;
-            } else
-                list.problems.push_back({std::string(name), "is not the name of a point"});
-            return true;
-        },
-        stop));
-    for (ListedPoint& listed : PERDURE_TRY(load_points(found, stop))) {
-        if (listed.point) listed.point->stored_ns = stored[listed.session];
+    std::vector<ListedPoint> ends = PERDURE_TRY(load_points(std::nullopt, list.problems, stop));
+    for (ListedPoint& listed : ends) {
         if (listed.lacks_key)
             ++list.unreadable;
         else if (!listed.point)

@@ -22,6 +22,7 @@
 #include "repo/index.h"
 #include "repo/keyring.h"
 #include "repo/point.h"
+#include "repo/record_cache.h"
 #include "store/store.h"
 
 namespace perdure {
@@ -184,6 +185,10 @@ public:
     Result<std::shared_ptr<const Index>> load_index(SessionName, std::optional<Digest> expected,
                                                     std::stop_token,
                                                     IndexParts = IndexParts::All) const;
+    /// The same of bytes at hand.
+    Result<std::shared_ptr<const Index>> read_index(SessionName, Buffer object,
+                                                    std::optional<Digest> expected,
+                                                    IndexParts = IndexParts::All) const;
     Result<LogRecord> load_log_entry(SessionName, Digest* digest, std::stop_token) const;
     /// The same of bytes at hand; `signer`, if not null, becomes who signed them.
     Result<LogRecord> read_log_entry(SessionName, ByteView object, Signer* signer,
@@ -193,12 +198,43 @@ public:
         Result<Point> point;
         bool lacks_key = false;  // sealed under keys this holder was never given
     };
-    Result<ListedPoint> load_listed(SessionName, std::stop_token) const;
-    Result<std::vector<ListedPoint>> load_points(const std::vector<SessionName>&,
+    /// All kinds of ends, of one writer or of all, by name; several are read at a time. `problems`
+    /// gets names that are none of an end, and closed records that cannot be believed.
+    Result<std::vector<ListedPoint>> load_points(std::optional<WriterNumber>,
+                                                 std::vector<Problem>& problems,
                                                  std::stop_token) const;
     /// The newest believable fates of a point, applied to it.
     Result<void> apply_fates(std::vector<Point>&, std::vector<Problem>&, std::stop_token) const;
     Result<void> add_fate(const Point&, Fate, std::stop_token);
+
+    /// From now on records that were read once come from `cache`, where a listing shows that they
+    /// are still there (record_cache.h). Not thread-safe: call it first.
+    void keep_records_in(LocalCache cache);
+    /// The object, which a listing showed: remembered, or the store's.
+    Result<Buffer> load_record(const ListedObject& listed, std::stop_token stop) const {
+        return load_listed_object(store_, records_.get(), listed, std::move(stop));
+    }
+    /// What `parse` makes of the object: of remembered bytes, or of the store's where there are
+    /// none or they are Corrupt. `parse` may run twice.
+    template <class T, class Parse>
+    Result<T> read_record(const ListedObject& listed, const Parse& parse,
+                          std::stop_token stop) const {
+        if (records_)
+            if (const auto known = records_->find(listed)) {
+                Result<T> parsed = parse(*known);
+                if (parsed || parsed.error().kind() != ErrorKind::Corrupt) return parsed;
+                records_->forget(listed.name);
+            }
+        auto object = load_record(listed, std::move(stop));
+        return object ? parse(*object) : Result<T>(std::move(object).error());
+    }
+    /// Where many of these are not remembered, over a network, those that merges hold are, from now
+    /// on (merges.h).
+    Result<void> remember_merged(const std::vector<ListedObject>& wanted, std::stop_token) const;
+    /// After it was deleted.
+    void forget_record(const ObjectName& name) const {
+        if (records_) records_->forget(name);
+    }
 
     /// Opens and authenticates a record of `type` that enrolled writer `writer` must have signed.
     Result<OpenedRecord> open_by_writer(ObjectType, const ObjectName&, WriterNumber,
@@ -246,6 +282,13 @@ private:
     Result<void> publish_epoch(Epoch, const OwnerKeys& signer, const SigningKey* previous_owner,
                                std::stop_token);
     Result<void> check_may(const PointHeader&, const Certificate&) const;
+    Result<std::optional<SessionNumber>> retired_at(WriterNumber, std::stop_token) const;
+    struct EndObjects {
+        ListedObject end;
+        std::optional<ListedObject> log;
+    };
+    Result<Point> read_end(SessionName, ByteView object, const EndObjects*, std::stop_token) const;
+    Result<ListedPoint> load_listed(SessionName, const EndObjects&, std::stop_token) const;
     Result<void> renew_domains(Epoch&, EpochNumber seed_epoch, const OwnerSeed&,
                                std::stop_token) const;
     using FindCertificate = std::function<Result<Certificate>(WriterNumber)>;
@@ -254,6 +297,8 @@ private:
     Result<Enrolment> read_enrolment(WriterNumber, ByteView object, const EnrolmentList& before,
                                      bool* rotated_away = nullptr) const;
     Result<Certificate> certificate_of(WriterNumber, std::stop_token) const;
+    Result<std::map<WriterNumber, Buffer>> load_enrolments_from(WriterNumber first,
+                                                                std::stop_token) const;
     Result<Certificate> own_certificate_of(WriterNumber, std::stop_token) const;
     Result<Certificate> imported_certificate_of(WriterNumber, std::stop_token) const;
     Result<Buffer> load_import(const ObjectName& original, std::stop_token) const;
@@ -282,6 +327,8 @@ private:
     bool locks_objects_ = false;
     mutable Guarded<std::optional<EnrolmentList>> enrolments_;
     mutable Guarded<std::map<WriterNumber, Certificate>> imported_;
+    std::unique_ptr<RecordCache> records_;
+    mutable Guarded<bool> merges_read_{false};
 };
 
 /// One of these that this program does not know.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/in_order.h"
 #include "base/try.h"
 #include "repo/owner_records.h"
 #include "repo/repository.h"
@@ -41,6 +42,9 @@ Result<void> create_same(Store& store, const ObjectName& name, ByteView bytes,
 // ------------------------------------------------------------------------------------ enrolments
 
 namespace {
+
+// More are listed, and read several at a time.
+constexpr std::size_t kEnrolmentsOneByOne = 4;
 
 Error not_enrolled(WriterNumber w) {
     return Error(ErrorKind::Corrupt, "writer " + std::to_string(number(w)) + " is not enrolled");
@@ -83,16 +87,45 @@ Result<Enrolment> Repository::read_enrolment(WriterNumber w, ByteView object,
     return enrolment;
 }
 
+/// Those that a listing shows, several at a time. One that it does not show is asked for by name.
+Result<std::map<WriterNumber, Buffer>> Repository::load_enrolments_from(
+    WriterNumber first, std::stop_token stop) const {
+    std::vector<std::pair<WriterNumber, ListedObject>> found;
+    for (ListedObject& object : PERDURE_TRY(list_objects(store_, "writers/", stop)))
+        if (const auto w = names::parse_enrolment(object.name.text()); w && *w >= first)
+            found.emplace_back(*w, std::move(object));
+    std::map<WriterNumber, Buffer> objects;
+    InOrder order;
+    order.count = found.size();
+    order.threads = record_threads(store_.properties(), found.size());
+    PERDURE_TRY(make_in_order<Buffer>(
+        order,
+        [&](std::size_t i, std::stop_token by) {
+            return load_record(found[i].second, std::move(by)).context("loading the enrolments");
+        },
+        [&](std::size_t i, Buffer object) -> Result<void> {
+            objects.emplace(found[i].first, std::move(object));
+            return {};
+        },
+        stop));
+    return objects;
+}
+
 Result<EnrolmentList> Repository::enrolments(std::stop_token stop) const {
     if (auto known = enrolments_.with([](const auto& list) { return list; })) return *known;
     EnrolmentList list;
     // Of a replica, whose numbers no rotation at the source can speak of: those that were signed
     // with keys rotated away count once one that was signed later binds them.
     std::vector<Enrolment> unvouched;
+    std::map<WriterNumber, Buffer> ahead;
     for (std::uint32_t i = 1;; ++i) {
         const WriterNumber w{i};
         const ObjectName name = names::enrolment(w);
-        auto object = store_.load(name, ByteRange::all(), stop);
+        if (list.by_number.size() == kEnrolmentsOneByOne && ahead.empty())
+            ahead = PERDURE_TRY(load_enrolments_from(w, stop));
+        const auto loaded = ahead.find(w);
+        auto object = loaded != ahead.end() ? Result<Buffer>(std::move(loaded->second))
+                                            : store_.load(name, ByteRange::all(), stop);
         if (!object && object.error().kind() == ErrorKind::NotFound && i == 1) {
             list.first = list.next = PERDURE_TRY(read_first_enrolment(store_, stop));
             if (list.first == w) break;
@@ -156,6 +189,23 @@ Result<Certificate> Repository::own_certificate_of(WriterNumber writer,
     }
     if (!found || found->kind != EnrolmentKind::Certificate) return not_enrolled(writer);
     return found->certificate;
+}
+
+/// The lowest number that a retirement of it lets count.
+Result<std::optional<SessionNumber>> Repository::retired_at(WriterNumber writer,
+                                                            std::stop_token stop) const {
+    if (!enrolments_.with([](const auto& list) { return list.has_value(); }))
+        PERDURE_TRY(enrolments(stop));
+    return enrolments_.with([&](const auto& list) {
+        std::optional<SessionNumber> last;
+        if (!list) return last;
+        for (const auto& [w, enrolment] : list->by_number)
+            if (enrolment.kind == EnrolmentKind::Retirement &&
+                enrolment.retirement.enrolment == writer)
+                last = std::min(last.value_or(enrolment.retirement.last_number),
+                                enrolment.retirement.last_number);
+        return last;
+    });
 }
 
 Result<void> Repository::skip_gap(EnrolmentList& list, std::stop_token stop) const {

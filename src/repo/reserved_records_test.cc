@@ -67,7 +67,12 @@ TEST(ReservedRecords, SettledNumbersAndMergesDecode) {
     merged.set_locations("l");
     merged.set_hints("h");
     fill(merged.add_standing());
+    auto* record = merged.add_records();
+    record->set_name("log/00000001/0000000000000001");
+    record->set_modified(5);
+    record->set_object("bytes");
     EXPECT_EQ(again(merged).lists_below(), 2U);
+    EXPECT_EQ(again(merged).records(0).modified(), 5U);
 }
 
 TEST(ReservedRecords, LedgerParityAndImportsDecode) {

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "base/in_order.h"
 #include "base/try.h"
+#include "repo/closed.h"
 #include "repo/pack_catalog.h"
 #include "repo/protocol/upkeep.h"
 #include "repo/protocol_tokens.h"
@@ -13,6 +15,8 @@ namespace perdure {
 namespace {
 
 constexpr std::string_view kHeadFile = "head";
+// More are listed, and read several at a time.
+constexpr std::uint64_t kListsReadOneByOne = 4;
 
 LogPosition load_position(const LocalCache& cache, WriterNumber writer) {
     const auto bytes = cache.load(kHeadFile);
@@ -159,24 +163,35 @@ private:
         }
     }
 
-    /// Maintainers write closed records; a program that knows none of their kind yet must still
-    /// honour them.
+    /// What stands above the number speaks of it too: one that cannot be read contradicts.
     protocol::Answer load_closed(const protocol::Action& action) {
-        const std::string prefix = "closed/" + to_hex(action.key.writer, 8) + "/";
-        bool contradicts = false;
-        const auto listed = session_.repository_.store().list(
-            prefix,
+        const SessionName session{WriterNumber{static_cast<std::uint32_t>(action.key.writer)},
+                                  SessionNumber{action.key.number}};
+        const Repository& repository = session_.repository_;
+        bool is_settled = false;
+        const auto listed = repository.store().list(
+            names::closed_prefix(session.writer),
             [&](std::string_view name, const ObjectStat&) {
-                const auto below = number_from_hex(name.substr(prefix.size()), 16);
-                contradicts = contradicts || (below && *below > action.key.number);
+                const auto closed = names::parse_closed(name);
+                is_settled = is_settled || (closed && closed->session > session.session);
                 return true;
             },
             {});
         if (!listed) return protocol::Answer::plain(answer_kind_of(listed.error()));
-        if (!contradicts) return protocol::Answer::plain(protocol::AnswerKind::NotFound);
-        last_error_ = prefix + ": the number was settled by a maintainer before it was committed";
-        return protocol::Answer::found(protocol::ClosedStatement{tokens.token_of(Digest()), false},
-                                       0, false);
+        if (!is_settled) return protocol::Answer::plain(protocol::AnswerKind::NotFound);
+        std::vector<Problem> problems;
+        const auto settled = SettledNumbers::load(repository, session.writer, problems, {});
+        if (!settled) return protocol::Answer::plain(answer_kind_of(settled.error()));
+        const SettledNumber* stated = settled->find(session);
+        Digest end;
+        if (stated != nullptr && stated->end)
+            end = *stated->end;
+        else
+            last_error_ = names::closed_prefix(session.writer) +
+                          ": the number was settled by a maintainer before it was committed";
+        return protocol::Answer::found(
+            protocol::ClosedStatement{tokens.token_of(end), stated != nullptr && stated->expired},
+            0, false);
     }
 
     Error failure(protocol::Failure failure, std::string_view what) const {
@@ -281,8 +296,7 @@ Result<std::unique_ptr<WriteSession>> WriteSession::make(const Repository& repos
 
 Result<protocol::SessionBegin::Start> WriteSession::start_of(const LocalCache& cache,
                                                              const SessionOptions& options,
-                                                             Driver& driver,
-                                                             std::stop_token stop) const {
+                                                             Driver& driver, std::stop_token stop) {
     LogPosition position = load_position(cache, identity_.enrolment);
     position.obeys = std::max(position.obeys, identity_.obeys);
     protocol::SessionBegin::Start start;
@@ -301,7 +315,52 @@ Result<protocol::SessionBegin::Start> WriteSession::start_of(const LocalCache& c
         start.known = position.next + 1;  // the newest entry is read again: it must still be there
     }
     if (options.purpose == SessionPurpose::Read) start.kind = protocol::EntryKind::ReadSession;
+    if (position.next == 1 || position.obeys > kListsReadOneByOne)
+        start.settled = PERDURE_TRY(settle_lists(stop));
     return start;
+}
+
+/// Reads the lists that have verdicts, which are final: several at a time, and from the cache. The
+/// machine reads all others, once the number is taken. Answers up to which none is left out.
+Result<std::uint64_t> WriteSession::settle_lists(std::stop_token stop) {
+    struct Settled {
+        std::optional<ListedObject> list, verdict;
+    };
+    const auto listed = list_objects(repository_.store(), "gc/", stop);
+    if (!listed && listed.error().kind() == ErrorKind::Cancelled) return listed.error();
+    if (!listed) return 0;  // the machine asks by name
+    std::map<std::uint64_t, Settled> found;
+    for (const ListedObject& object : *listed)
+        if (const auto k = names::parse_collection(object.name.text()))
+            (object.name == names::condemned_list(*k) ? found[*k].list : found[*k].verdict) =
+                object;
+    std::vector<const Settled*> settled;
+    for (const auto& [k, both] : found) {
+        if (k != settled.size() + 1 || !both.list || !both.verdict) break;
+        settled.push_back(&both);
+    }
+    std::uint64_t below = 0;
+    InOrder order;
+    order.count = settled.size();
+    order.threads = record_threads(repository_.store().properties(), settled.size());
+    using Both = std::optional<std::pair<Buffer, Buffer>>;
+    PERDURE_TRY(make_in_order<Both>(
+        order,
+        [&](std::size_t i, std::stop_token by) -> Result<Both> {
+            auto list = repository_.load_record(*settled[i]->list, by);
+            auto verdict = repository_.load_record(*settled[i]->verdict, by);
+            if (!list || !verdict) return Both();
+            return Both(std::pair(*std::move(list), *std::move(verdict)));
+        },
+        [&](std::size_t i, const Both& both) -> Result<void> {
+            const std::uint64_t k = i + 1;
+            if (both && below == i && lists_.note_list(repository_, k, both->first) &&
+                lists_.note_verdict(repository_, k, both->second))
+                below = k;
+            return {};
+        },
+        stop));
+    return below;
 }
 
 Result<void> WriteSession::take_number(const protocol::SessionBegin& machine,

@@ -105,7 +105,8 @@ private:
     static Result<std::unique_ptr<WriteSession>> make(const Repository&, const WriterIdentity&,
                                                       const SessionOptions&, std::stop_token);
     Result<protocol::SessionBegin::Start> start_of(const LocalCache&, const SessionOptions&,
-                                                   Driver&, std::stop_token) const;
+                                                   Driver&, std::stop_token);
+    Result<std::uint64_t> settle_lists(std::stop_token);
     Result<void> take_number(const protocol::SessionBegin&, const LocalCache&, const Driver&,
                              std::stop_token);
     Result<void> promise_locks(const SessionOptions&, std::stop_token);

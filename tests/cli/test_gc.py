@@ -1,5 +1,6 @@
 """gc as users meet it: space is freed, what is left restores, and nothing goes unasked."""
 
+import contextlib
 import random
 import subprocess
 import unittest
@@ -141,11 +142,44 @@ class Gc(CliTest):
                               ("--max-unused", "some"), ("--max-drop", "80")):
             self.fails("gc", option, value, code=1, says=value)
 
+    @contextlib.contextmanager
+    def without_password(self):
+        password = self.env.pop("PERDURE_PASSWORD")
+        yield
+        self.env["PERDURE_PASSWORD"] = password
+
     def test_a_writers_key_may_not_collect(self):
         key = self.dir / "key"
         self.run_program("key", "writer", "add", "w", "--output", key)
-        self.fails("--writer-key", key, "gc", code=1, says="maintainer|password",
-                   env={"PERDURE_PASSWORD": ""})
+        with self.without_password():
+            self.fails("--writer-key", key, "gc", code=1, says="maintainer|password")
+
+    def test_a_maintainers_key_decides_and_collects_without_the_password(self):
+        self.back_up(0)
+        self.back_up(1)
+        key = self.dir / "key"
+        made = self.json("key", "writer", "add", "m", "--role", "maintainer", "--output", key).one("writer")
+        self.assertEqual(made["role"], "maintainer")
+        by_key = "--writer-key", key
+        with self.without_password():
+            self.run_program(*by_key, "protect", self.ids[1])
+            self.fails(*by_key, "forget", self.ids[1], code=1, says="is protected")
+            self.run_program(*by_key, "forget", self.ids[0])
+            freed = self.json(*by_key, "gc", "--now", "--max-drop", "100%").one("summary")
+            self.assertGreater(freed["freed"]["packs"], 0)
+            self.fails(*by_key, "dump", f"{self.ids[1]}:/", code=1, says="password")
+        self.assertEqual(len(self.points()), 1)
+        self.run_program("check", "--read-data")
+
+    def test_a_writers_key_decides_nothing(self):
+        self.back_up(0)
+        key = self.dir / "key"
+        self.run_program("key", "writer", "add", "w", "--output", key)
+        for command in ("forget", "protect", "tag"):
+            more = ("--add", "x") if command == "tag" else ()
+            with self.without_password():
+                self.fails("--writer-key", key, command, self.ids[0], *more, code=1,
+                           says="maintainer")
 
 
 if __name__ == "__main__":
