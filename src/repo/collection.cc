@@ -62,6 +62,7 @@ Result<CollectionPlan> Collection::plan() {
     const auto condemned = PERDURE_TRY(driver_.condemned());
     const CollectionFacts& facts = driver_.facts();
     for (const PackNumber n : condemned) {
+        if (!facts.pack(n).stored) continue;
         plan.condemnable.add(facts.pack(n).size);
         if (facts.is_orphan(n)) plan.orphaned.add(facts.pack(n).size);
     }
@@ -111,7 +112,7 @@ Result<bool> Collection::collect(CollectionResult& result) {
     result.list = machine.list();
     for (const BirthPack& pack : driver_.lists().find(machine.list())->list.packs) {
         const auto n = driver_.facts().registry().find(pack);
-        if (n && number(*n) < driver_.facts().packs())
+        if (n && number(*n) < driver_.facts().packs() && driver_.facts().pack(*n).stored)
             result.condemned.add(driver_.facts().pack(*n).size);
     }
     return complete;
@@ -173,6 +174,8 @@ Result<void> Collection::delete_due(CollectionResult& result) {
 }
 
 Result<void> Collection::delete_indexes(CollectionResult& result) {
+    // Where nothing was ever condemned, a check takes a missing index for damage.
+    if (driver_.lists().lists().empty()) return {};
     for (const SessionName session : driver_.needless_indexes()) {
         if (stop_.stop_requested()) return Error(ErrorKind::Cancelled, "interrupted");
         PERDURE_TRY(repository_.store().remove(names::hints(session), stop_));
