@@ -1,5 +1,7 @@
 #include "engine/gc.h"
 
+#include <optional>
+
 #include "base/try.h"
 
 namespace perdure {
@@ -29,6 +31,19 @@ Result<void> repack(const Repository& repository, const WriterIdentity& identity
     return {};
 }
 
+/// A full store has no room for copies, but what goes whole makes some: the run did what it could,
+/// and says what is left to do. An error only if it could do nothing.
+Result<void> settle_full_store(const Error& no_room, GcResult& result) {
+    result.repack.from = {};
+    result.repack.blocks = result.repack.bytes = 0;
+    if (result.collection.deleted.packs == 0 && result.collection.condemned.packs == 0)
+        return no_room;
+    result.repack.problems.push_back(
+        {"packs/", "what is needed in part stays as it is, there was no room to copy it: " +
+                       no_room.describe() + "; run gc again"});
+    return {};
+}
+
 }  // namespace
 
 Result<GcResult> run_gc(const Maintainer& maintainer, const RepackIdentity& identity,
@@ -50,14 +65,18 @@ Result<GcResult> run_gc(const Maintainer& maintainer, const RepackIdentity& iden
         return result;
     }
     if (plan.collection.refusal) return *plan.collection.refusal;
+    std::optional<Error> no_room;
     if (!plan.repack.packs.empty()) {
         const WriterIdentity as = PERDURE_TRY(identity());
-        PERDURE_TRY(repack(maintainer.repository(), as, collection, view, plan.repack, options,
-                           result.repack, stop));
+        const auto done = repack(maintainer.repository(), as, collection, view, plan.repack,
+                                 options, result.repack, stop);
+        if (!done && done.error().kind() != ErrorKind::NoSpace) return done.error();
+        if (!done) no_room = done.error();
     }
     PERDURE_TRY(collection.collect(result.collection));
     PERDURE_TRY(collection.delete_due(result.collection));
     PERDURE_TRY(collection.delete_indexes(result.collection));
+    if (no_room) PERDURE_TRY(settle_full_store(*no_room, result));
     return result;
 }
 
