@@ -1,6 +1,7 @@
 #include "engine/gc.h"
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "base/try.h"
@@ -42,6 +43,17 @@ std::map<std::string, RepackPlan> by_class(const CollectionFacts& facts, const R
     return plans;
 }
 
+/// A full store has no room for copies, but what goes whole makes some: the run did what it could,
+/// and says what is left to do. An error only if it could do nothing.
+Result<void> settle_full_store(const Error& no_room, GcResult& result) {
+    if (result.collection.deleted.packs == 0 && result.collection.condemned.packs == 0)
+        return no_room;
+    result.repack.problems.push_back(
+        {"packs/", "what is needed in part stays as it is, there was no room to copy it: " +
+                       no_room.describe() + "; run gc again"});
+    return {};
+}
+
 }  // namespace
 
 Result<GcResult> run_gc(const Maintainer& maintainer, const RepackIdentity& identity,
@@ -63,15 +75,27 @@ Result<GcResult> run_gc(const Maintainer& maintainer, const RepackIdentity& iden
         return result;
     }
     if (plan.collection.refusal) return *plan.collection.refusal;
+    std::optional<Error> no_room;
     if (!plan.repack.packs.empty()) {
         const WriterIdentity as = PERDURE_TRY(identity());
-        for (const auto& [name, part] : by_class(collection.driver().facts(), plan.repack))
-            PERDURE_TRY(repack(maintainer.repository(), as, collection, view, part, options,
-                               result.repack, stop));
+        for (const auto& [name, part] : by_class(collection.driver().facts(), plan.repack)) {
+            const RepackResult before = result.repack;
+            const auto done = repack(maintainer.repository(), as, collection, view, part, options,
+                                     result.repack, stop);
+            if (done) continue;
+            if (done.error().kind() != ErrorKind::NoSpace) return done.error();
+            no_room = done.error();
+            result.repack = before;
+            break;
+        }
     }
     PERDURE_TRY(collection.collect(result.collection));
     PERDURE_TRY(collection.delete_due(result.collection));
     PERDURE_TRY(collection.delete_indexes(result.collection));
+    if (no_room) {
+        PERDURE_TRY(settle_full_store(*no_room, result));
+        return result;
+    }
     result.collection.settled = PERDURE_TRY(collection.driver().settle());
     result.merged = PERDURE_TRY(write_merges(maintainer, options.merges, stop));
     return result;

@@ -197,13 +197,24 @@ private:
         return Error(ErrorKind::Corrupt, name.text() + ": the replica has another one");
     }
 
+    /// What is imported stays: bytes that were damaged on the way must not. An enrolment whose
+    /// signer cannot be believed any more must at least read the same twice.
+    Result<void> import_enrolment(const ObjectName& name, std::stop_token stop) {
+        const Buffer object = PERDURE_TRY(from_.load_original(name, stop));
+        if (!from_.open_by_maintainer(ObjectType::Enrolment, name, object) &&
+            !equal(object, PERDURE_TRY(from_.load_original(name, stop))))
+            return Error(ErrorKind::Corrupt, name.text() + ": reads differently each time");
+        return to_.add_import(name, object, stop);
+    }
+
     Result<void> copy_records(const Point& point, std::stop_token stop) {
         const SessionName session = point.session();
-        for (const ObjectName& name :
-             {names::enrolment(session.writer), names::log_entry(session)}) {
-            const Buffer object = PERDURE_TRY(from_.load_original(name, stop));
-            PERDURE_TRY(to_.add_import(name, object, stop));
-        }
+        const ObjectName log = names::log_entry(session);
+        const Buffer entry = PERDURE_TRY(from_.load_original(log, stop));
+        if (digest_of(entry) != point.header.log_entry)
+            return Error(ErrorKind::Corrupt, log.text() + ": is not the one that is bound");
+        PERDURE_TRY(to_.add_import(log, entry, stop));
+        PERDURE_TRY(import_enrolment(names::enrolment(session.writer), stop));
         PERDURE_TRY(copy_object(names::index(session), *point.header.index, stop));
         return copy_object(names::point(session), point.digest, stop);
     }
@@ -239,7 +250,7 @@ private:
     }
 
     /// Believed, and neither a point nor its index, which lie under their own names.
-    bool is_of_the_rest(const ObjectName& name, ByteView object, std::stop_token stop) {
+    bool is_of_the_rest(const ObjectName& name, ByteView object, const std::stop_token& stop) {
         if (names::parse_enrolment(name.text()))
             return from_.open_by_maintainer(ObjectType::Enrolment, name, object).has_value();
         if (const auto log = names::parse_log_entry(name.text()))
@@ -249,7 +260,7 @@ private:
         if (!end && !index) return false;
         const auto point = from_.load_point(end ? *end : *index, stop);
         if (!point || is_point(point->header.kind)) return false;
-        return end || point->header.index == digest_of(object);
+        return (end ? point->digest : point->header.index) == digest_of(object);
     }
 
     Result<void> commit(const Point& point, const LivenessMarks& needed, std::stop_token stop) {

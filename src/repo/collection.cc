@@ -63,6 +63,7 @@ Result<CollectionPlan> Collection::plan() {
     const auto condemned = PERDURE_TRY(driver_.condemned());
     const CollectionFacts& facts = driver_.facts();
     for (const PackNumber n : condemned) {
+        if (!facts.pack(n).stored) continue;
         plan.condemnable.add(facts.pack(n).size);
         if (facts.is_orphan(n)) plan.orphaned.add(facts.pack(n).size);
     }
@@ -136,7 +137,7 @@ Result<bool> Collection::collect(CollectionResult& result) {
     result.list = machine.list();
     for (const BirthPack& pack : driver_.lists().find(machine.list())->list.packs) {
         const auto n = driver_.facts().registry().find(pack);
-        if (n && number(*n) < driver_.facts().packs())
+        if (n && number(*n) < driver_.facts().packs() && driver_.facts().pack(*n).stored)
             result.condemned.add(driver_.facts().pack(*n).size);
     }
     return complete;
@@ -255,6 +256,8 @@ Result<void> Collection::delete_due(CollectionResult& result) {
 }
 
 Result<void> Collection::delete_indexes(CollectionResult& result) {
+    // Where nothing was ever condemned, a check takes a missing index for damage.
+    if (driver_.lists().lists().empty()) return {};
     const std::vector<SessionName> needless = driver_.needless_indexes();
     InOrder order;
     order.count = needless.size();

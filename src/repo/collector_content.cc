@@ -201,7 +201,9 @@ Result<std::vector<PackNumber>> CollectorDriver::condemned() {
     std::vector<Candidate> candidates;
     for (std::uint32_t i = 0; i < facts_.packs(); ++i) {
         const PackNumber n{i};
-        if (!facts_.pack(n).stored || view.is_dropped(n) || view.is_leaving(n)) continue;
+        if (view.is_dropped(n) || view.is_leaving(n)) continue;
+        // Of a pack that is gone (set aside by a repair) too: a place that no list names could be
+        // built on, and keeps every other place of its blocks.
         if (facts_.is_orphan(n))
             orphans.push_back(n);
         else if (facts_.pack(n).is_known)

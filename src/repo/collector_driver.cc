@@ -200,6 +200,19 @@ Result<protocol::Answer> CollectorDriver::load_verdict(std::uint64_t k) {
 
 // ------------------------------------------------------------------------------------ the walk
 
+namespace {
+
+/// Whether an enrolment of that digest is the one that was read and believed: what follows it binds
+/// it, or it was the last to be read.
+bool is_believed(const EnrolmentList& list, WriterNumber w, const Digest& digest) {
+    const WriterNumber next{number(w) + 1};
+    if (next == list.next) return list.last_digest == digest;
+    const auto at = list.by_number.find(next);
+    return at != list.by_number.end() && at->second.previous == digest;
+}
+
+}  // namespace
+
 Result<protocol::Answer> CollectorDriver::load_enrolment(WriterNumber w) {
     const ObjectName name = names::enrolment(w);
     const auto object = store().load(name, ByteRange::all(), stop_);
@@ -209,14 +222,18 @@ Result<protocol::Answer> CollectorDriver::load_enrolment(WriterNumber w) {
         return plain(AnswerKind::NotFound);
     }
     if (!object) return object.error();
+    // A barrier behind it will bind this digest for ever: it must be of bytes that authenticate.
+    const Digest digest = digest_of(*object);
     auto at = enrolled_.by_number.find(w);
-    if (at == enrolled_.by_number.end()) {
+    if (at == enrolled_.by_number.end() || !is_believed(enrolled_, w, digest)) {
         repository_.forget_enrolments();
         enrolled_ = PERDURE_TRY(repository_.enrolments(stop_));
         at = enrolled_.by_number.find(w);
     }
     if (at == enrolled_.by_number.end())
         return corrupt(name, "cannot be read, so what its writer made cannot be judged");
+    if (!is_believed(enrolled_, w, digest))
+        PERDURE_TRY(repository_.open_by_maintainer(ObjectType::Enrolment, name, *object));
     const Enrolment& enrolment = at->second;
     protocol::LogEntry entry;
     // A retirement is neither a writer's log to walk nor the barrier of any list.
@@ -225,7 +242,7 @@ Result<protocol::Answer> CollectorDriver::load_enrolment(WriterNumber w) {
     if (enrolment.kind == EnrolmentKind::Certificate) entry.subject = number(w);
     if (enrolment.kind == EnrolmentKind::Barrier) entry.list = enrolment.list;
     entry.previous = tokens_.token_of(enrolment.previous);
-    return protocol::Answer::found(entry, tokens_.token_of(digest_of(*object)), false);
+    return protocol::Answer::found(entry, tokens_.token_of(digest), false);
 }
 
 /// Numbers above it do not count, and take no barriers: the log ends there, as if at one.
