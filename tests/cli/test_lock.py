@@ -131,7 +131,7 @@ class Thieves(LockTest):
             except AssertionError as error:
                 self.assertIn("AccessDenied", str(error))
                 refused += 1
-        for key in {key for key, _, _ in self.versions()}:
+        for key in {key for key, _, _ in self.versions()} - {"backups/web/perdure"}:
             self.cloud.request("DELETE", f"bucket/{key}")
         return refused
 
