@@ -131,7 +131,7 @@ class Thieves(LockTest):
             except AssertionError as error:
                 self.assertIn("AccessDenied", str(error))
                 refused += 1
-        for key in {key for key, _, _ in self.versions()}:
+        for key in {key for key, _, _ in self.versions()} - {"backups/web/perdure"}:
             self.cloud.request("DELETE", f"bucket/{key}")
         return refused
 
@@ -230,14 +230,15 @@ class Windows(LockTest):
 
     def test_forget_keeps_what_is_locked_and_gc_frees_it_when_it_is_no_longer(self):
         first = self.backup()["point"]
-        (self.tree / "big.bin").write_bytes(b"short")
+        for path in ("big.bin", "a.txt", "sub/b.txt"):
+            (self.tree / path).write_text(f"another {path}")
         self.backup()
         decisions = {d["point"]: d for d in self.json("forget", "--keep-last", "1").of_type("decision")}
         self.assertRegex(decisions[first]["reasons"][0], "locked until")
         self.fails("forget", first, code=1, says="(?s)is locked until.*cannot be deleted before")
         self.go_to_day(11)
         self.assertEqual(self.json("forget", "--keep-last", "1").one("summary")["forgotten"], 1)
-        gc = self.json("gc", "--now").one("summary")
+        gc = self.json("gc", "--now", "--max-drop", "100%").one("summary")
         self.assertEqual(gc["freed"]["bytes"], 0)
         self.assertGreater(gc["locked"]["bytes"], 1_400_000)
         self.assertEqual(gc["locked_until"][:10], self.date(14))

@@ -282,10 +282,9 @@ TEST_P(StoreLocks, ComplianceIsNotLowered) {
 
 INSTANTIATE_TEST_SUITE_P(
     Store, StoreLocks,
-    testing::Values(
-        LockFactory{"Memory", [] { return std::make_unique<LockedMemory>(); }},
-        LockFactory{"CloudSim", [] { return std::make_unique<LockedS3>(Server::CloudSim); }},
-        LockFactory{"Versity", [] { return std::make_unique<LockedS3>(Server::Versity); }}),
+    testing::Values(LockFactory{"Memory", [] { return std::make_unique<LockedMemory>(); }},
+                    LockFactory{"CloudSim",
+                                [] { return std::make_unique<LockedS3>(Server::CloudSim); }}),
     [](const auto& tested) { return tested.param.name; });
 
 TEST(S3Locks, ABucketWithoutThemSaysSo) {
