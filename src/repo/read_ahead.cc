@@ -11,8 +11,7 @@ namespace {
 
 // Blocks of other files, or of another level of the tree, may lie between two that are wanted.
 constexpr std::uint64_t kSmallGap = 2U << 20;
-// So that as many streams as a store serves at once read equally far ahead.
-constexpr std::uint64_t kMostOnTheirWay = 8 * ReadAhead::kMostAhead;
+constexpr std::uint64_t kMostOnTheirWay = ReadAhead::kStreams * ReadAhead::kMostAhead;
 
 }  // namespace
 

@@ -19,8 +19,10 @@ namespace perdure {
 
 class ReadAhead {
 public:
-    static constexpr std::uint64_t kMostAhead = 8U << 20;
-    static constexpr std::uint64_t kMostMemory = 12 * kMostAhead;
+    static constexpr std::uint64_t kMostAhead = 6U << 20;
+    static constexpr std::uint64_t kStreams = 8;  // that read as far ahead side by side
+    /// Of each stream the stretch that it reads and the one that it asks for.
+    static constexpr std::uint64_t kMostMemory = 2 * kStreams * kMostAhead;
 
     explicit ReadAhead(Store& store);
 

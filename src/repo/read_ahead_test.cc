@@ -91,6 +91,23 @@ TEST_F(ReadAheadTest, ThreadsThatReadOnePackAskForNoByteTwice) {
     EXPECT_EQ(store.counted.counts().load.bytes, pack.size());
 }
 
+/// Each reads a pack of its own, in turn: more than memory holds in all.
+TEST_F(ReadAheadTest, AsManyStreamsAsTheStoreServesAskForNoByteTwice) {
+    constexpr std::uint64_t kLarge = 4;  // blocks read in one
+    std::vector<ObjectName> packs;
+    for (std::uint64_t stream = 0; stream < ReadAhead::kStreams; ++stream) {
+        packs.push_back(ObjectName::parse("packs/std/d/01/" + std::to_string(stream)).value());
+        ASSERT_TRUE(store.create(packs.back(), pack, {}));
+    }
+    ReadAhead ahead(store);
+    for (std::uint64_t block = 0; block < kBlocks; block += kLarge)
+        for (const ObjectName& from : packs)
+            ASSERT_TRUE(ahead.load(from, pack.size(), {block * kBlock, kLarge * kBlock}, {}));
+    EXPECT_GT(ReadAhead::kStreams * pack.size(), ReadAhead::kMostMemory);
+    EXPECT_EQ(store.counted.counts().load.bytes, ReadAhead::kStreams * pack.size());
+    EXPECT_LE(requests(), 6 * ReadAhead::kStreams);
+}
+
 TEST_F(ReadAheadTest, AReadBehindWhatIsThereStopsWhereThatBegins) {
     ReadAhead ahead(store);
     for (std::uint64_t block = 8; block < 24; ++block) expect_block(ahead, block, pack.size());
