@@ -85,6 +85,7 @@ struct KeySlotState {
     SlotReference reference;
     std::optional<KeySlot> slot;  // if it is there and whole
     std::string problem;          // else why not: "is missing"
+    bool refused = false;         // this credential may not read it: nothing is known of it
 };
 
 struct StoredConfig {
@@ -222,11 +223,15 @@ private:
 
     Result<void> load_config(std::stop_token);
     Result<void> load_epochs(std::stop_token);
+    Result<void> load_roots(std::stop_token);
+    /// Whether the bytes may be the object of that name: false only if they are surely not.
+    bool may_be(const ObjectName&, ByteView object) const;
     Result<OpenedRecord> open_epoch(EpochNumber, ByteView object) const;
     Result<void> adopt_writer(const WriterIdentity&);
     Result<void> refuse_lost_epoch(std::stop_token) const;
     Result<Epoch> read_epoch(EpochNumber, ByteView object) const;
     Result<KeySlotState> load_slot(const SlotReference&, std::stop_token) const;
+    Result<KeySlotState> load_slot_once(const SlotReference&, std::stop_token) const;
     Result<OwnerSeed> seed_from(const Passphrase&, std::stop_token) const;
     Result<void> adopt_seed(const OwnerSeed&);
     Result<void> publish_epoch(Epoch, const OwnerKeys& signer, const SigningKey* previous_owner,
@@ -265,6 +270,7 @@ private:
     Digest epoch_digest_;  // of the newest
     std::optional<Problem> epoch_problem_;
     Keyring keyring_;
+    std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);  // for the judge
     mutable Guarded<std::optional<EnrolmentList>> enrolments_;
     mutable Guarded<std::map<WriterNumber, Certificate>> imported_;
 };

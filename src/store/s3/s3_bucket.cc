@@ -45,10 +45,6 @@ HttpHeader checksum_header(ByteView body) {
     return {"x-amz-checksum-sha256", base64(sha256_of(body).view())};
 }
 
-std::optional<std::int64_t> parse_http_date_ns(std::string_view text) {
-    return time_of(text, "%a, %d %b %Y %H:%M:%S");
-}
-
 std::optional<std::int64_t> parse_iso_date_ns(std::string_view text) {
     return time_of(text, "%Y-%m-%dT%H:%M:%S");
 }
@@ -121,11 +117,10 @@ Result<HttpResponse> S3Bucket::send(const S3Request& request, std::stop_token st
         count(request);
         auto response =
             PERDURE_TRY(http_->send(http, request.most, stop).context(where(request.key)));
-        if (response.ok()) {
-            const auto version = response.header("x-amz-version-id");
-            if (version && *version != "null") versioned_ = true;
-            return response;
-        }
+        // The answer about a name that was deleted has it too: the marker's.
+        const auto version = response.header("x-amz-version-id");
+        if (version && *version != "null") versioned_ = true;
+        if (response.ok()) return response;
         if (!std::exchange(time_learnt, true) && learn_time(response, now)) continue;
         if (!std::exchange(region_learnt, true) && learn_region(response)) continue;
         if (is_expired(response) && !std::exchange(renewed, true) &&
@@ -137,7 +132,8 @@ Result<HttpResponse> S3Bucket::send(const S3Request& request, std::stop_token st
 
 StoreTraffic S3Bucket::traffic() const {
     const HttpCounts counts = http_->counts();
-    return {writes_, reads_, removals_, 0, counts.sent, counts.received};
+    return {
+        writes_, reads_, removals_, 0, counts.sent, counts.received, server_ahead_ns_ / kSecond};
 }
 
 }  // namespace perdure
