@@ -225,8 +225,8 @@ class FromPlaceToPlace(S3Test):
     def test_archives_go_into_objects_and_come_back(self):
         for number, words in enumerate((["--archive=tar.zst"], ["--archive=tar"])):
             where = self.gateway.location(self.other_bucket, f"archives/{number}.tar")
-            self.run_program("dump", *words, "--to", where, f"latest:{self.tree}")
-            self.fails("dump", *words, "--to", where, f"latest:{self.tree}", code=1, says="is there already")
+            self.run_program("dump", *words, "--to", where, f"{self.second}:{self.tree}")
+            self.fails("dump", *words, "--to", where, f"{self.second}:{self.tree}", code=1, says="is there already")
             path = self.gateway.path(f"archives/{number}.tar", self.other_bucket)
             point = self.json("import", "tar", path, "--path", f"/again{number}").one("summary")["point"]
             out = self.dir / f"again{number}"

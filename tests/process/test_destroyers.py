@@ -7,12 +7,14 @@ seen the repository, and checked; what is repaired afterwards is whole again.
 """
 
 import json
+import os
 import shutil
+import subprocess
 
 from process_harness import LONG, ProcessTest, content_of, count, main
 from gateway import Gateway
 
-SEQUENCES = 1000 if LONG else 30
+SEQUENCES = int(os.environ.get("PERDURE_SEQUENCES", "1000" if LONG else "30"))
 # After so many the bucket is as it was: until then damage is done to what is damaged.
 AT_MOST_ON_TOP = 20
 MOST_ACTIONS = 12
@@ -75,7 +77,6 @@ class Destroyers(ProcessTest):
                 self.run_tool("cp", "-a", self.gateway.dir / f"{part}.saved" / BUCKET, self.gateway.dir / part / BUCKET)
 
     def run_tool(self, *words):
-        import subprocess
         subprocess.run([str(word) for word in words], check=True)
 
     # ------------------------------------------------------------------------------ what they do
@@ -85,6 +86,8 @@ class Destroyers(ProcessTest):
         if self.random.random() < 0.5:  # what there is one of, or few
             name = self.random.choice([n for n in self.names if "/packs/" not in n])
         what = self.random.choice(["foreign", "garbage", "cut", "swap", "empty", "delete", "again", "flip", "squat"])
+        if what == "delete" and name == PREFIX + "perdure":
+            what = "again"  # versitygw does not tell of a deleted name that versions are kept
         content = self.gateway.attempt("GET", f"{BUCKET}/{name}")[1]
         if what == "garbage":
             body = self.random.randbytes(max(1, len(content)))
@@ -134,9 +137,9 @@ class Destroyers(ProcessTest):
         if not checks:
             return
         check = self.json("check", "--level", "deep", env=env, code=None)
-        summary = check.one("summary")
-        self.assertEqual(summary["points_hurt"], 0, (self.done, check.out))
-        self.assertIn(check.code, (0, 3), self.done)
+        self.assertIn(check.code, (0, 1, 3), (self.done, check.err))
+        hurt = {point for problem in check.of_type("problem") for point in problem["points"]}  # of planted ones too
+        self.assertEqual(hurt & set(self.points_made), set(), (self.done, check.out))
 
     def test_every_earlier_point_is_there(self):
         for number in range(SEQUENCES):
@@ -147,7 +150,7 @@ class Destroyers(ProcessTest):
             for _ in range(self.random.randrange(1, MOST_ACTIONS)):
                 self.destroy_something(user)
             last = number % AT_MOST_ON_TOP == AT_MOST_ON_TOP - 1 or number == SEQUENCES - 1
-            self.look(every=last, checks=last or LONG or number % 5 == 4)
+            self.look(every=last, checks=last or number % 5 == 4)
             count("destructive_sequences")
             if last:
                 self.repair()

@@ -3,7 +3,8 @@
 //
 // Nothing is there before finish() returned success, and nothing is overwritten. An upload that is
 // given up, or fails, takes its parts away again; where even that fails, the bucket's rule for
-// incomplete uploads does. Memory: one part, 16 MiB at first and 160 MiB behind 144 GiB. One thread.
+// incomplete uploads does. Memory: one part, 16 MiB at first and 160 MiB behind 144 GiB. One
+// thread.
 #pragma once
 
 #include <memory>
