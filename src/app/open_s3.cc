@@ -136,8 +136,7 @@ Result<std::unique_ptr<Store>> open_s3_store(const std::string& location,
     retries.call_ms = access.call_s * std::uint64_t{1000};
     stack->add<RetryStore>(retries, system_random(), system_clock());
     stack->add<FirstVersionStore>(deciding_prefixes(),
-                                  std::vector<std::string>{"epochs/", "writers/"},
-                                  std::vector<std::string>{"perdure", "keys/", "packs/"});
+                                  std::vector<std::string>{"epochs/", "writers/"});
     return std::unique_ptr<Store>(std::move(stack));
 }
 

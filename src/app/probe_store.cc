@@ -21,6 +21,15 @@ Result<StoreCapabilities> probe_store(const std::string& location, const StoreOp
     return found;
 }
 
+std::optional<std::vector<std::string>> look_for_dangers(const std::string& location,
+                                                         const StoreOptions& options,
+                                                         std::stop_token stop) {
+    if (!is_s3_location(location)) return std::nullopt;
+    const auto access = open_s3_access(location, options);
+    if (!access) return std::nullopt;
+    return load_dangers(*access->bucket, std::move(stop)).value_or(std::nullopt);
+}
+
 Result<std::vector<SetupStep>> create_bucket(const std::string& location,
                                              const StoreOptions& options,
                                              const BucketWishes& wishes, std::stop_token stop) {

@@ -48,6 +48,8 @@ void print_json_summary(const OpenedRepository& opened, const BackupResult& resu
          {"traffic", traffic_json(store, report.prices)},
          {"estimate", report.estimate && report.prices ? estimate_json(s, store, *report.prices)
                                                        : nlohmann::json()},
+         {"dangers", known_dangers(*opened.repository)},
+         {"unread_history", result.unread_history.objects},
          {"destroyable", destroyable ? nlohmann::json(*destroyable) : nlohmann::json()},
          {"seconds", result.seconds}});
     print_json("summary", std::move(fields));
@@ -71,8 +73,15 @@ void print_summary(const OpenedRepository& opened, const BackupResult& result,
     fmt::print("bytes:   {} in all, {} read, {} new, {} stored\n", human_bytes(s.bytes),
                human_bytes(s.bytes_read), human_bytes(s.bytes_new), human_bytes(s.bytes_stored));
     print_traffic(*opened.store, report.prices);
+    print_dangers(known_dangers(*opened.repository));
     if (!is_locked(result) && is_destroyable(*opened.repository).value_or(false))
         fmt::print("warning: {}\n", kDestroyable);
+    if (result.unread_history.objects > 0)
+        fmt::print(
+            "warning: {} of earlier backups could not be read, and what only they knew of was "
+            "stored again: {}\n",
+            counted(result.unread_history.objects, "object"),
+            printable(result.unread_history.first));
     if (result.point)
         fmt::print("point {}: {}{} in {}\n", short_text(result.point->session()),
                    to_string(result.outcome),

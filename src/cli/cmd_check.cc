@@ -97,7 +97,8 @@ std::string level_of(const CheckArguments& a) {
 }
 
 void print_summary(const Context& context, const CheckArguments& a, const CheckResult& r,
-                   const Store& store, const std::optional<Prices>& prices) {
+                   const Store& store, const std::optional<Prices>& prices,
+                   const std::vector<std::string>& dangers) {
     std::size_t problems = 0;
     std::set<SessionName> hurt;
     for (const CheckFinding& f : r.findings) {
@@ -124,6 +125,7 @@ void print_summary(const Context& context, const CheckArguments& a, const CheckR
                                {"bytes_decoded", r.bytes_decoded},
                                {"unreferenced_packs", r.unreferenced_packs},
                                {"unreferenced_bytes", r.unreferenced_bytes},
+                               {"dangers", dangers},
                                {"traffic", traffic_json(store, prices)},
                                {"seconds", r.seconds}});
         return;
@@ -147,6 +149,7 @@ void print_summary(const Context& context, const CheckArguments& a, const CheckR
     if (!r.with_owner_keys)
         fmt::print("without the password only checksums and what writers share were checked\n");
     print_traffic(store, prices);
+    print_dangers(dangers);
     if (problems == 0)
         fmt::print("no problems found in {}\n", human_duration(r.seconds));
     else
@@ -217,7 +220,8 @@ Result<void> run_check_command(Context& context, const CheckArguments& a) {
         if (!recorded)
             print_note(context, "what was checked is not recorded: " + recorded.error().describe());
     }
-    print_summary(context, a, done, *opened.store, prices);
+    print_summary(context, a, done, *opened.store, prices,
+                  look_for_dangers(context, *opened.repository));
     context.exit_code = exit_code(done.outcome);
     return {};
 }

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <memory>
 
+#include "app/archive_upload.h"
 #include "base/fd.h"
 #include "base/try.h"
 #include "cli/command.h"
@@ -23,7 +24,7 @@ namespace {
 struct DumpArguments {
     std::string selector;
     std::string archive;  // a format; "true" without one, as the parser has it; "" if not given
-    std::string target;   // a file; "" for standard output
+    std::string target;   // a file, or an object in S3; "" for standard output
     PointFilter filter;
 };
 
@@ -38,7 +39,12 @@ public:
     Output& operator=(const Output&) = delete;
 
     /// AlreadyExists: nothing is overwritten.
-    Result<void> create(const std::string& name) {
+    Result<void> create(const std::string& name, const Context& context) {
+        if (is_archive_location(name)) {
+            upload_ =
+                PERDURE_TRY(begin_archive_upload(name, context.options.store, context.stop()));
+            return {};
+        }
         file_ = Fd(::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
         if (!file_ && errno == EEXIST)
             return Error(ErrorKind::AlreadyExists, name + ": is there already")
@@ -47,9 +53,10 @@ public:
         name_ = name;
         return {};
     }
-    bool is_terminal() const { return ::isatty(descriptor()) != 0; }
+    bool is_terminal() const { return !upload_ && ::isatty(descriptor()) != 0; }
 
     Result<void> write(ByteView bytes) {
+        if (upload_) return upload_->write(bytes);
         while (!bytes.empty()) {
             const ssize_t put = ::write(descriptor(), bytes.data(), bytes.size());
             if (put < 0 && errno == EINTR) continue;
@@ -60,6 +67,7 @@ public:
     }
     /// What a file holds is on the disk when this returns.
     Result<void> finish() {
+        if (upload_) return upload_->finish();
         if (file_ && ::fsync(file_.get()) != 0) return system_error(errno, "writing to " + name_);
         whole_ = true;
         return {};
@@ -69,6 +77,7 @@ private:
     int descriptor() const { return file_ ? file_.get() : STDOUT_FILENO; }
 
     Fd file_;
+    std::unique_ptr<ArchiveUpload> upload_;
     std::string name_ = "standard output";
     bool whole_ = false;
 };
@@ -121,7 +130,7 @@ Result<void> run_dump(Context& context, const DumpArguments& a) {
     PERDURE_TRY(parse_format(a.archive));
     const auto point = PERDURE_TRY(open_point(context, a.selector, a.filter));
     Output output;
-    if (!a.target.empty()) PERDURE_TRY(output.create(a.target));
+    if (!a.target.empty()) PERDURE_TRY(output.create(a.target, context));
     const DumpResult result = PERDURE_TRY(dump(context, a, *point.reader, point.path, output));
     PERDURE_TRY(output.finish());
     // Standard output carries the content; what is to be said of it goes beside it.
@@ -140,7 +149,8 @@ void add_dump_command(CLI::App& app, Context& context) {
     command->add_option("point", a->selector, "POINT:PATH; POINT alone is all of it")->required();
     command->add_flag("--archive,-a", a->archive,
                       "a single file as an archive too; --archive=tar.zst compresses it");
-    command->add_option("--target,-t", a->target, "write to this new file");
+    command->add_option("--target,-t,--to", a->target,
+                        "write to this new file, or to this new object: s3://BUCKET/OBJECT");
     add_filter_options(*command, a->filter);
     command->footer("Names in the archive are relative to the directory; for a whole point, to /.");
     run_command(*command, context, [&context, a] { return run_dump(context, *a); });

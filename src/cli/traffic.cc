@@ -2,7 +2,10 @@
 
 #include <fmt/core.h>
 
+#include <cstdlib>
+
 #include "app/open_s3.h"
+#include "app/probe_store.h"
 #include "app/store_record.h"
 #include "base/try.h"
 #include "cli/text.h"
@@ -51,10 +54,11 @@ Result<std::optional<Prices>> prices_of(const Context& context, const Store& sto
 nlohmann::json traffic_json(const Store& store, const std::optional<Prices>& prices) {
     const auto traffic = store.traffic();
     if (!traffic) return nullptr;
-    nlohmann::json fields{{"requests", traffic->requests()}, {"writes", traffic->writes},
-                          {"reads", traffic->reads},         {"removals", traffic->removals},
-                          {"retries", traffic->retries},     {"sent", traffic->sent},
-                          {"received", traffic->received}};
+    nlohmann::json fields{
+        {"requests", traffic->requests()}, {"writes", traffic->writes},
+        {"reads", traffic->reads},         {"removals", traffic->removals},
+        {"retries", traffic->retries},     {"sent", traffic->sent},
+        {"received", traffic->received},   {"clock_ahead_s", traffic->clock_ahead_s}};
     fields["cost"] = prices ? nlohmann::json(cost_of(*traffic, *prices)) : nlohmann::json();
     fields["currency"] = prices ? nlohmann::json(prices->currency) : nlohmann::json();
     return fields;
@@ -67,6 +71,11 @@ void print_traffic(const Store& store, const std::optional<Prices>& prices) {
                human_bytes(traffic->sent), human_bytes(traffic->received),
                traffic->retries > 0 ? fmt::format(", {} retried", traffic->retries) : "",
                prices ? ", " + cost_text(cost_of(*traffic, *prices), *prices) : "");
+    if (const std::int64_t ahead = traffic->clock_ahead_s; ahead != 0)
+        fmt::print(
+            "warning: this machine's clock is {} seconds {} the store's: set it, as points carry "
+            "its time\n",
+            std::abs(ahead), ahead > 0 ? "behind" : "ahead of");
 }
 
 nlohmann::json to_json(const StoreCapabilities& found) {
@@ -87,8 +96,29 @@ void print_capabilities(const StoreCapabilities& found) {
         fmt::print(
             "  two hosts must not use this store at once: it does not notice when both create the "
             "same name\n");
-    for (const std::string& danger : found.dangers) fmt::print("  DANGER: {}\n", printable(danger));
+    print_dangers(found.dangers);
     if (found.destroyable()) fmt::print("  {}\n", kDestroyable);
+}
+
+std::vector<std::string> known_dangers(const Repository& repository) {
+    const auto record = load_store_record(repository.id());
+    return record ? record->found.dangers : std::vector<std::string>();
+}
+
+void print_dangers(const std::vector<std::string>& dangers) {
+    for (const std::string& danger : dangers) fmt::print("  DANGER: {}\n", printable(danger));
+}
+
+std::vector<std::string> look_for_dangers(const Context& context, const Repository& repository) {
+    auto seen = look_for_dangers(context.options.repository, context.options.store, context.stop());
+    if (!seen) return known_dangers(repository);
+    if (auto record = load_store_record(repository.id());
+        record && record->found.dangers != *seen) {
+        record->found.dangers = *seen;
+        if (const auto kept = save_store_record(repository.id(), *record); !kept)
+            print_note(context, kept.error().describe());
+    }
+    return std::move(*seen);
 }
 
 std::optional<bool> is_destroyable(const Repository& repository) {

@@ -23,6 +23,11 @@ void print_traffic(const Store&, const std::optional<Prices>&);
 nlohmann::json to_json(const StoreCapabilities&);
 /// A few lines, indented.
 void print_capabilities(const StoreCapabilities&);
+/// What would delete backups some day, as it was when somebody looked; and lines of it.
+std::vector<std::string> known_dangers(const Repository&);
+void print_dangers(const std::vector<std::string>&);
+/// Looks now, and keeps what is seen for later summaries.
+std::vector<std::string> look_for_dangers(const Context&, const Repository&);
 /// Whether this machine's credential can destroy what is stored; nothing if nobody has probed.
 std::optional<bool> is_destroyable(const Repository&);
 inline constexpr const char* kDestroyable =

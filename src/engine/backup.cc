@@ -338,6 +338,7 @@ Result<BackupResult> BackupRun::run(std::stop_token stop) {
     }
     result_.statistics.bytes_read = shared_->bytes_read;
     result_.issues = std::move(issues_);
+    if (leaves_) result_.unread_history = leaves_->unread();
     result_.seconds =
         static_cast<double>(repository_.clock().monotonic_nanoseconds() - begun) / 1e9;
     return std::move(result_);

@@ -70,6 +70,8 @@ struct BackupResult {
     std::vector<Issue> issues;
     bool used_previous = false;
     bool interrupted = false;  // ended in a checkpoint
+    /// What was stored again because no one could tell that it was there.
+    LeafIndex::Unread unread_history = {};
     double seconds = 0;
 };
 

@@ -146,10 +146,8 @@ Result<void> BlockMover::move_elsewhere(const BirthAddress& birth, std::stop_tok
     return done;
 }
 
-Result<std::vector<BlockMover::Lost>> BlockMover::move(PackNumber number,
-                                                       const std::vector<std::uint32_t>& slots,
-                                                       std::stop_token stop) {
-    const BirthPack birth = catalog_.pack_of(number);
+Result<std::vector<BlockMover::Lost>> BlockMover::move_from_birth(
+    PackNumber number, const std::vector<std::uint32_t>& slots, std::stop_token stop) {
     std::vector<Lost> missed;
     const auto access = catalog_.find(number, stop);
     if (!access && ends_moving(access.error())) return access.error();
@@ -168,13 +166,33 @@ Result<std::vector<BlockMover::Lost>> BlockMover::move(PackNumber number,
     } else {
         for (const std::uint32_t slot : slots) missed.push_back({slot, holder.error().describe()});
     }
+    return missed;
+}
+
+/// Whether the store gives an older version of the pack from now on.
+Result<bool> BlockMover::fall_back(PackNumber number, std::stop_token stop) {
+    if (from_.store().versions() == nullptr) return false;
+    const auto access = catalog_.find(number, stop);
+    if (!access) return false;
+    holders_.erase((*access)->table.pack);
+    return from_.store().fall_back_to_first((*access)->table.name(), stop);
+}
+
+Result<std::vector<BlockMover::Lost>> BlockMover::move(PackNumber number,
+                                                       const std::vector<std::uint32_t>& slots,
+                                                       std::stop_token stop) {
+    const BirthPack birth = catalog_.pack_of(number);
+    std::vector<Lost> missed = PERDURE_TRY(move_from_birth(number, slots, stop));
     std::vector<Lost> lost;
     for (Lost& one : missed) {
         const auto moved = move_elsewhere({birth, one.slot}, stop);
         if (!moved && ends_moving(moved.error())) return moved.error();
         if (!moved) lost.push_back(std::move(one));
     }
-    return lost;
+    if (lost.empty() || !PERDURE_TRY(fall_back(number, stop))) return lost;
+    std::vector<std::uint32_t> left;
+    for (const Lost& one : lost) left.push_back(one.slot);
+    return move_from_birth(number, left, std::move(stop));
 }
 
 }  // namespace perdure

@@ -51,6 +51,9 @@ private:
     Result<SharedHolder> holder_of(const PackTable&, std::stop_token);
     Result<void> move_group(const Holder&, const std::vector<std::uint32_t>& entries,
                             const BirthKeys&, std::vector<Lost>& lost, std::stop_token);
+    Result<std::vector<Lost>> move_from_birth(PackNumber, const std::vector<std::uint32_t>& slots,
+                                              std::stop_token);
+    Result<bool> fall_back(PackNumber, std::stop_token);
     Result<void> move_elsewhere(const BirthAddress&, std::stop_token);
     Result<void> take(const Holder&, std::uint32_t entry, const BirthKeys&, ByteView block,
                       std::stop_token);

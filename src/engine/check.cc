@@ -37,6 +37,7 @@ Result<void> run_parts(CheckState& state) {
     PERDURE_TRY(check_trees(state, inspector));
     PERDURE_TRY(check_packs(state));
     PERDURE_TRY(find_affected(state, inspector));
+    PERDURE_TRY(name_covered(state));
     state.excuse_replaced_packs();
     find_whole(state);
     return {};

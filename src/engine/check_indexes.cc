@@ -38,6 +38,16 @@ void damage_from(CheckState& state, const PackTable& table, std::uint32_t first,
             state.damage_copy(n, slot, table.slots[slot].birth, kind, text);
 }
 
+/// Of a pack that was deleted, or overwritten by something of another size: whether the store still
+/// has it as it was. Then that is what is read from now on.
+bool is_kept_below(CheckState& state, const PackTable& table) {
+    Store& store = state.repository.store();
+    const auto older = store.fall_back_to_first(table.name(), state.stop);
+    if (!older || !*older) return false;
+    const auto stat = store.stat(table.name(), state.stop);
+    return stat && stat->size == table.size;
+}
+
 void check_table(CheckState& state, const PackTable& table) {
     ++state.result.packs;
     const PackNumber n = state.registry.number_of(table.pack);
@@ -52,8 +62,13 @@ void check_table(CheckState& state, const PackTable& table) {
         if (at == classes.end()) at = classes.insert(at, table.retention_class);
         stored.retention_class = static_cast<std::uint32_t>(at - classes.begin());
         stored.kind = table.kind;
-        // What is still needed of it lies elsewhere, which is checked block by block.
-        if (state.lists.is_dropped(table.pack)) return;
+    }
+    // What is still needed of what was dropped lies elsewhere, which is checked block by block.
+    if (!listed && state.lists.is_dropped(table.pack)) return;
+    if ((!listed || stored.size != table.size) && is_kept_below(state, table)) {
+        stored.listed = true;
+        stored.size = table.size;
+    } else if (!listed) {
         damage_from(state, table, 0, "missing",
                     "is missing; it held " + std::to_string(slots) + " blocks");
         return;
@@ -100,6 +115,9 @@ Result<void> check_indexes(CheckState& state) {
         }
         end.index_good = true;
         learn_pages(state, **index);
+        end.index_needed =
+            std::any_of((*index)->packs.begin(), (*index)->packs.end(),
+                        [&](const PackTable& t) { return !state.lists.is_dropped(t.pack); });
         // What came from elsewhere says where its blocks lay there.
         if (end.imported) continue;
         for (const PackTable& table : (*index)->packs) check_table(state, table);

@@ -58,7 +58,7 @@ private:
         Result<void> good;
         while (auto access = queue_.pop()) {
             if (!good) continue;
-            auto report = checker.check(**access, stop);
+            auto report = check_one(checker, **access, stop);
             if (!report) {
                 good = std::move(report).error();
                 queue_.close();
@@ -70,16 +70,25 @@ private:
         return good;
     }
 
+    /// What somebody wrote over a pack is not the pack.
+    Result<PackReport> check_one(PackChecker& checker, const PackAccess& access,
+                                 std::stop_token stop) {
+        PackReport report = PERDURE_TRY(checker.check(access, stop));
+        if (report.is_whole()) return report;
+        const ObjectName name = access.table.name();
+        if (!PERDURE_TRY(state_.repository.store().fall_back_to_first(name, stop))) return report;
+        return checker.check(access, stop);
+    }
+
     void keep(const PackTable& table, PackReport report) {
         reports_.with([&](auto& reports) {
-            if (report.blocks.empty() && report.pack.empty())
-                state_.result.whole_packs.push_back(table.pack);
+            if (report.is_whole()) state_.result.whole_packs.push_back(table.pack);
             totals_.bytes += report.bytes;
             totals_.blocks_read += report.blocks_read;
             totals_.leaves += report.leaves;
             totals_.decoded += report.decoded;
             ++packs_;
-            if (report.blocks.empty() && report.pack.empty()) return;
+            if (report.is_whole()) return;
             PackTable head = table;
             head.slots = {};
             reports.push_back({std::move(head), std::move(report)});

@@ -14,7 +14,10 @@ constexpr std::uint64_t kMostOfGap = 100;
 
 void check_slots(CheckState& state, const std::vector<KeySlotState>& listed) {
     for (const KeySlotState& slot : listed)
-        if (!slot.slot)
+        if (slot.refused)
+            state.note(names::key_slot(slot.reference.id).text(), "refused",
+                       "was not checked: this credential may not read it");
+        else if (!slot.slot)
             state.add(names::key_slot(slot.reference.id).text(),
                       slot.problem == "is missing" ? "missing" : "damaged",
                       slot.problem + ": its password does not open the repository");
@@ -24,6 +27,10 @@ void check_slots(CheckState& state, const std::vector<KeySlotState>& listed) {
         if (known) continue;
         const std::string name = names::key_slot(id).text();
         const auto object = state.load(names::key_slot(id));
+        if (!object && object.error().kind() == ErrorKind::Denied) {
+            state.note(name, "refused", "was not checked: this credential may not read it");
+            continue;
+        }
         const auto frame = object ? parse_frame(*object) : Result<FrameHeader>(object.error());
         if (frame && frame->type == ObjectType::KeySlot)
             state.note(name, "unlisted",

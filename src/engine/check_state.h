@@ -21,8 +21,9 @@ struct CheckedEnd {
     Point point;
     bool selected = false;
     bool index_good = false;
-    std::vector<bool> packs;  // it needs, by number: those that hold its blocks
-    bool imported = false;    // of the repository that this one is a replica of
+    std::vector<bool> packs;    // it needs, by number: those that hold its blocks
+    bool imported = false;      // of the repository that this one is a replica of
+    bool index_needed = false;  // it names a pack that no verdict let go
 };
 
 /// What the store lists, by kind. Packs are kept by their number: 10^6 of them take about 40 MiB.
@@ -138,6 +139,7 @@ Result<void> check_packs(CheckState&);                  // reads what the level 
 void find_whole(CheckState&);  // packs and points that nothing is wrong with; blocks that are lost
 Result<void> find_affected(CheckState&,
                            TreeInspector&);  // points and paths that need damaged blocks
+Result<void> name_covered(CheckState&);      // what only older versions in the store still hold
 Result<void> excuse_what_went(CheckState&);  // packs and indexes that were collected meanwhile
 /// Whether what is missing may be so rightly, or was only not listed: then it is to be checked
 /// again.

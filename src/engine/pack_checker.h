@@ -22,6 +22,8 @@ struct PackReport {
     std::vector<BlockFault> blocks;
     std::string pack;  // what is wrong with header, manifest or footer; "" if nothing
     std::uint64_t bytes = 0, blocks_read = 0, leaves = 0, decoded = 0;
+
+    bool is_whole() const { return blocks.empty() && pack.empty(); }
 };
 
 class PackChecker {

@@ -19,6 +19,7 @@ namespace {
 
 // Each round may show what the one before hid: an enrolment, then its points, then their indexes.
 constexpr int kMostRounds = 4;
+constexpr std::string_view kCovered = "covered";
 
 bool ends_repair(const Error& error) {
     return error.kind() != ErrorKind::Corrupt && error.kind() != ErrorKind::NotFound &&
@@ -77,14 +78,24 @@ private:
         for (const CheckFinding& finding : checked.findings) {
             // Whose end is not there may have been interrupted, or have lost it.
             const bool may_be_lost = !finding.note || finding.kind == "unended";
-            if (!may_be_lost || names::parse_pack(finding.object)) continue;
+            const bool is_covered = finding.kind == kCovered;
+            if (!may_be_lost || (names::parse_pack(finding.object) && !is_covered)) continue;
             const auto name = ObjectName::parse(finding.object);
             if (!name || !tried_.insert(finding.object).second) continue;
-            const auto done = put_back(*name, finding);
+            const auto done = is_covered ? uncover(*name, finding) : put_back(*name, finding);
             if (!done && ends_repair(done.error())) return done.error();
             any = any || (done && *done);
         }
         return any;
+    }
+
+    /// What the store has as an older version only, and the check found whole: over what covers it.
+    Result<bool> uncover(const ObjectName& name, const CheckFinding& finding) {
+        act(RepairAction::Kind::PutBack, name.text(), finding.text);
+        if (options_.dry_run) return true;
+        const Buffer good = PERDURE_TRY(repository_.store().load(name, ByteRange::all(), stop_));
+        PERDURE_TRY(cover_again(repository_.store(), repository_, name, good, finding.text, stop_));
+        return true;
     }
 
     Result<bool> put_back(const ObjectName& name, const CheckFinding& finding) {
@@ -232,7 +243,8 @@ private:
             const auto pack = names::parse_pack(finding.object);
             const auto index = names::parse_index(finding.object);
             if (index && !finding.note) PERDURE_TRY(want_unplaced(*index, catalog, live, wanted));
-            if (!pack || finding.note || finding.kind == "stray") continue;
+            if (!pack || finding.note || finding.kind == "stray" || finding.kind == kCovered)
+                continue;
             packs[finding.object] = blocks_of(pack->pack, catalog, live);
             for (const auto& [birth, slots] : packs[finding.object])
                 for (const std::uint32_t slot : slots)

@@ -78,8 +78,7 @@ Result<AwsCredentials> AwsCredentialChain::get(std::stop_token stop) {
     const auto good_for = [&](std::int64_t ahead) {
         return current_.with([&](const auto& current) -> std::optional<AwsCredentials> {
             if (!current) return std::nullopt;
-            if (current->expires &&
-                current->expires->nanoseconds - ahead < clock_.now().nanoseconds)
+            if (current->expires && current->expires->nanoseconds - ahead < now().nanoseconds)
                 return std::nullopt;
             return current->credentials;
         });

@@ -10,6 +10,7 @@
 // goes before the environment's keys. With a role given, what was found assumes it.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -111,14 +112,20 @@ private:
     Result<Url> sts_endpoint(const std::string& region) const;
     Result<TimedCredentials> from_container(std::stop_token stop);
     Result<TimedCredentials> from_instance(std::stop_token stop);
-    Result<TimedCredentials> ask_sts(HttpRequest request, const std::string& what,
+    /// The request, signed for that time if it is signed at all.
+    using MakeRequest = std::function<HttpRequest(Time now)>;
+    Result<TimedCredentials> ask_sts(const MakeRequest&, const std::string& what,
                                      std::stop_token stop);
+    /// By the clock of STS, as far as it is known to differ.
+    Time now() const;
+    bool learn_time(const HttpResponse&);
 
     const AwsEnvironment environment_;
     const std::string profile_;
     const std::optional<AwsRole> role_;
     const AwsClients clients_;
     Clock& clock_;
+    std::atomic<std::int64_t> server_ahead_ns_{0};
     Guarded<std::optional<TimedCredentials>> current_;
     std::mutex renewing_;
 };

@@ -283,6 +283,38 @@ TEST_F(AwsCredentialsTest, ARoleThatIsGivenIsAssumedWithWhatTheChainFinds) {
     expect_key(get(), "ROLE");
 }
 
+TEST_F(AwsCredentialsTest, AClockThatDiffersFromThatOfStsIsAllowedFor) {
+    variables = {{"AWS_ACCESS_KEY_ID", "ENV"},
+                 {"AWS_SECRET_ACCESS_KEY", "secret of ENV"},
+                 {"AWS_ENDPOINT_URL", server.origin()}};
+    role = AwsRole{"arn:aws:iam::1:role/r", "", "", ""};
+    clock.at += 3600 * kSecond;
+    const std::string date = "Date: Fri, 15 Jan 2027 08:00:00 GMT";
+    std::vector<std::string> signed_at;
+    answers
+        ["POST /?Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fr"
+         "&RoleSessionName=perdure"] = [&](const ReceivedRequest& request) {
+            signed_at.emplace_back(request.header("x-amz-date").value_or(""));
+            if (signed_at.back() != "20270115T080000Z")
+                return answer(403,
+                              "<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code><Message>"
+                              "Signature not yet current</Message></Error></ErrorResponse>",
+                              {date});
+            return answer(
+                200,
+                "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ROLE"
+                "</AccessKeyId><SecretAccessKey>secret of ROLE</SecretAccessKey><SessionToken>t"
+                "</SessionToken><Expiration>2027-01-15T08:45:00Z</Expiration></Credentials>"
+                "</AssumeRoleResult></AssumeRoleResponse>",
+                {date});
+        };
+    expect_key(get(), "ROLE");
+    EXPECT_EQ(signed_at, (std::vector<std::string>{"20270115T090000Z", "20270115T080000Z"}));
+    // By this machine's clock they had expired before they were given.
+    ASSERT_TRUE(chain->get({}));
+    EXPECT_EQ(signed_at.size(), 2U);
+}
+
 TEST_F(AwsCredentialsTest, AWebIdentityAsksTheEndpointOfSts) {
     variables = {{"AWS_WEB_IDENTITY_TOKEN_FILE", "/token"},
                  {"AWS_ROLE_ARN", "arn:r"},

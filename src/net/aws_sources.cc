@@ -11,6 +11,8 @@ namespace perdure {
 
 namespace {
 
+constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kMuchSkew = 120 * kSecond;
 constexpr std::size_t kMostAnswer = 1U << 20;
 constexpr const char* kMetadataTokenSeconds = "21600";
 constexpr std::string_view kTokenPath = "/latest/api/token";
@@ -125,10 +127,27 @@ Result<TimedCredentials> AwsCredentialChain::from_process(const std::string& com
     return from_json(text, from);
 }
 
-Result<TimedCredentials> AwsCredentialChain::ask_sts(HttpRequest request, const std::string& what,
+Time AwsCredentialChain::now() const { return Time{clock_.now().nanoseconds + server_ahead_ns_}; }
+
+/// Whether the time of STS is so far from the one known that it may refuse signatures for that, or
+/// give credentials that seem to have expired. Then it is known from now on.
+bool AwsCredentialChain::learn_time(const HttpResponse& answer) {
+    const auto date = answer.header("date");
+    const auto server = date ? parse_http_date_ns(*date) : std::nullopt;
+    if (!server) return false;
+    const std::int64_t ahead = *server - now().nanoseconds;
+    if (std::max(ahead, -ahead) < kMuchSkew) return false;
+    server_ahead_ns_ = *server - clock_.now().nanoseconds;
+    return true;
+}
+
+Result<TimedCredentials> AwsCredentialChain::ask_sts(const MakeRequest& make,
+                                                     const std::string& what,
                                                      std::stop_token stop) {
-    const HttpResponse answer =
-        PERDURE_TRY(clients_.sts.send(request, kMostAnswer, stop).context(what));
+    HttpResponse answer =
+        PERDURE_TRY(clients_.sts.send(make(now()), kMostAnswer, stop).context(what));
+    if (learn_time(answer) && !answer.ok())
+        answer = PERDURE_TRY(clients_.sts.send(make(now()), kMostAnswer, stop).context(what));
     pugi::xml_document document;
     document.load_buffer(answer.body.data(), answer.body.size());
     if (!answer.ok()) {
@@ -164,7 +183,7 @@ Result<TimedCredentials> AwsCredentialChain::from_web_identity(const std::string
     HttpRequest request =
         sts_request(std::move(endpoint), "AssumeRoleWithWebIdentity", role, session);
     request.url.query.push_back({"WebIdentityToken", std::string(trimmed(token))});
-    return ask_sts(std::move(request), "the web identity of " + role, stop);
+    return ask_sts([&](Time) { return request; }, "the web identity of " + role, stop);
 }
 
 Result<Url> AwsCredentialChain::sts_endpoint(const std::string& region) const {
@@ -185,8 +204,12 @@ Result<TimedCredentials> AwsCredentialChain::assume_role(const AwsRole& role,
     };
     add("ExternalId", role.external_id);
     add("DurationSeconds", role.seconds);
-    sign(request, by, {region, "sts"}, {}, clock_.now());
-    return ask_sts(std::move(request), "the role " + role.arn, stop);
+    const auto make = [&](Time now) {
+        HttpRequest with_signature = request;
+        sign(with_signature, by, {region, "sts"}, {}, now);
+        return with_signature;
+    };
+    return ask_sts(make, "the role " + role.arn, stop);
 }
 
 Result<TimedCredentials> AwsCredentialChain::from_container(std::stop_token stop) {

@@ -2,8 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
-
-#include <algorithm>
+#include <ctime>
 
 namespace perdure {
 namespace {
@@ -151,6 +150,13 @@ std::string_view trimmed(std::string_view text) {
 bool same_header_name(std::string_view a, std::string_view b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                       [](char x, char y) { return lower(x) == lower(y); });
+}
+
+std::optional<std::int64_t> parse_http_date_ns(std::string_view text) {
+    std::tm parts{};
+    const std::string copy(text);
+    if (::strptime(copy.c_str(), "%a, %d %b %Y %H:%M:%S", &parts) == nullptr) return std::nullopt;
+    return time_of_seconds(::timegm(&parts)).nanoseconds;
 }
 
 }  // namespace perdure

@@ -66,4 +66,7 @@ struct HttpRequest {
     ByteView body;                    // the caller's, as long as the request lives
 };
 
+/// "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, 5.6.7), as headers have it.
+std::optional<std::int64_t> parse_http_date_ns(std::string_view text);
+
 }  // namespace perdure

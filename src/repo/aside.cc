@@ -29,6 +29,35 @@ Result<AsideRecord> decode_aside(ByteView bytes) {
     return record;
 }
 
+namespace {
+
+Result<void> add_aside(Store& store, const Repository& signer, AsideRecord record,
+                       std::stop_token stop) {
+    record.time_ns = signer.clock().now().nanoseconds;
+    const DomainKeys domain = PERDURE_TRY(signer.domain_keys());
+    PackId drawn;  // no two repairs draw one name
+    signer.random().fill(drawn.raw());
+    const ObjectName name = names::aside(drawn);
+    const Buffer sealed = seal_record(
+        {signer.id(), ObjectType::Aside, name.text()}, encode_aside(record),
+        sign_as_owner(signer.keyring().owner(), signer.epoch().number),
+        {Sealing::IndexKey, domain.index_key, domain.name.domain, domain.name.generation});
+    return store.create(name, sealed, stop);
+}
+
+}  // namespace
+
+Result<void> cover_again(Store& store, const Repository& signer, const ObjectName& object,
+                         ByteView good, const std::string& reason, std::stop_token stop) {
+    if (!signer.is_owner()) return not_owner("repairing");
+    AsideRecord record;
+    record.name = object.text();
+    record.put_back = digest_of(good);
+    record.reason = reason;
+    PERDURE_TRY(add_aside(store, signer, std::move(record), stop));
+    return store.put_back(object, good, stop);
+}
+
 Result<void> set_aside(Store& store, const Repository& signer, const ObjectName& object,
                        std::optional<ByteView> good, const std::string& reason,
                        std::stop_token stop) {
@@ -41,17 +70,8 @@ Result<void> set_aside(Store& store, const Repository& signer, const ObjectName&
     record.name = object.text();
     if (there) record.damaged = std::move(*there);
     if (good) record.put_back = digest_of(*good);
-    record.time_ns = signer.clock().now().nanoseconds;
     record.reason = reason;
-    const DomainKeys domain = PERDURE_TRY(signer.domain_keys());
-    PackId drawn;  // no two repairs draw one name
-    signer.random().fill(drawn.raw());
-    const ObjectName name = names::aside(drawn);
-    const Buffer sealed = seal_record(
-        {signer.id(), ObjectType::Aside, name.text()}, encode_aside(record),
-        sign_as_owner(signer.keyring().owner(), signer.epoch().number),
-        {Sealing::IndexKey, domain.index_key, domain.name.domain, domain.name.generation});
-    PERDURE_TRY(store.create(name, sealed, stop));
+    PERDURE_TRY(add_aside(store, signer, std::move(record), stop));
     if (!good) return store.remove(object, stop);
     return store.put_back(object, *good, stop);
 }

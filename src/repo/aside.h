@@ -18,6 +18,10 @@ struct AsideRecord {
 Buffer encode_aside(const AsideRecord&);
 Result<AsideRecord> decode_aside(ByteView);
 
+/// For what the store keeps as an older version only: writes the record and, once it is durable,
+/// puts the bytes that count over what covers them.
+Result<void> cover_again(Store& store, const Repository& signer, const ObjectName& object,
+                         ByteView good, const std::string& reason, std::stop_token stop);
 /// Writes the record and, once it is durable, has `good` take the object's place; without `good`
 /// the object is removed. `signer` holds the owner's keys; `store` is where the object lies.
 /// Idempotent: where `good` lies there already nothing is done.

@@ -87,19 +87,44 @@ Result<std::shared_ptr<const Buffer>> BlockReader::read(PackNumber pack_number, 
         return at->second.block;
     });
     if (cached) return cached;
-    auto block = read_at_birth(pack_number, slot, stop);
+    auto block = read_at_birth(pack_number, slot, Via::ReadAhead, stop);
     if (!block && is_about_the_pack(block.error())) {
         // Whatever keeps the copies from being found, what is wrong is what the first try said.
-        auto elsewhere = read_elsewhere({catalog_.pack_of(pack_number), slot}, stop);
+        auto elsewhere =
+            read_elsewhere({catalog_.pack_of(pack_number), slot}, Via::ReadAhead, stop);
         if (elsewhere ? *elsewhere != nullptr : !is_about_the_pack(elsewhere.error()))
             block = std::move(elsewhere);
+        if (!block && is_about_the_pack(block.error())) {
+            auto first = read_first_version(pack_number, slot, stop);
+            if (first ? *first != nullptr : !is_about_the_pack(first.error()))
+                block = std::move(first);
+        }
     }
     if (block) remember(key, *block);
     return block;
 }
 
+/// Null if no older version of any pack that held it gives it.
+Result<std::shared_ptr<const Buffer>> BlockReader::read_first_version(PackNumber pack_number,
+                                                                      std::uint32_t slot,
+                                                                      std::stop_token stop) {
+    Store& store = repository_.store();
+    if (store.versions() == nullptr) return std::shared_ptr<const Buffer>();
+    const BirthAddress address{catalog_.pack_of(pack_number), slot};
+    if (const auto access = catalog_.find(pack_number, stop);
+        access && PERDURE_TRY(store.fall_back_to_first((*access)->table.name(), stop))) {
+        auto block = read_at_birth(pack_number, slot, Via::Store, stop);
+        if (block || !is_about_the_pack(block.error())) return block;
+    }
+    bool any = false;
+    for (const MovedBlock& at : PERDURE_TRY(catalog_.elsewhere(address, stop)))
+        any = PERDURE_TRY(store.fall_back_to_first(at.table->name(), stop)) || any;
+    if (!any) return std::shared_ptr<const Buffer>();
+    return read_elsewhere(address, Via::Store, stop);
+}
+
 Result<std::shared_ptr<const Buffer>> BlockReader::read_at_birth(PackNumber pack_number,
-                                                                 std::uint32_t slot,
+                                                                 std::uint32_t slot, Via via,
                                                                  std::stop_token stop) {
     const auto access = PERDURE_TRY(catalog_.find(pack_number, stop));
     const auto where = [&] {
@@ -108,17 +133,17 @@ Result<std::shared_ptr<const Buffer>> BlockReader::read_at_birth(PackNumber pack
     if (entry_of(access->table, slot) == nullptr)
         return Error(ErrorKind::Corrupt, where() + ": is not in the pack's table");
     const auto keys = PERDURE_TRY(keys_of(*access).context(where()));
-    return read_entry(access->table, slot, *keys, stop).context(where());
+    return read_entry(access->table, slot, *keys, via, stop).context(where());
 }
 
 /// Null if no other pack gives it.
 Result<std::shared_ptr<const Buffer>> BlockReader::read_elsewhere(const BirthAddress& address,
-                                                                  std::stop_token stop) {
+                                                                  Via via, std::stop_token stop) {
     for (const MovedBlock& at : PERDURE_TRY(catalog_.elsewhere(address, stop))) {
         const auto access = catalog_.access_to(address.pack, *at.table, stop);
         const auto keys = access ? keys_of(**access) : access.error();
         if (!keys) continue;
-        auto block = read_entry(*at.table, at.entry, **keys, stop);
+        auto block = read_entry(*at.table, at.entry, **keys, via, stop);
         if (block || !is_about_the_pack(block.error())) return block;
     }
     return std::shared_ptr<const Buffer>();
@@ -126,11 +151,13 @@ Result<std::shared_ptr<const Buffer>> BlockReader::read_elsewhere(const BirthAdd
 
 Result<std::shared_ptr<const Buffer>> BlockReader::read_entry(const PackTable& table,
                                                               std::size_t entry_number,
-                                                              const PackKeys& keys,
+                                                              const PackKeys& keys, Via via,
                                                               std::stop_token stop) {
     const SlotEntry& entry = table.slots[entry_number];
-    const Buffer bytes = PERDURE_TRY(ahead_.load(
-        table.name(), table.size, {entry.offset, kBlockHeaderSize + entry.sealed_length}, stop));
+    const ByteRange range{entry.offset, kBlockHeaderSize + entry.sealed_length};
+    const Buffer bytes =
+        PERDURE_TRY(via == Via::ReadAhead ? ahead_.load(table.name(), table.size, range, stop)
+                                          : repository_.store().load(table.name(), range, stop));
     const BlockHeader header = PERDURE_TRY(parse_block_header(bytes, false));
     Aead aead(header.cipher, keys.seal);
     thread_local std::unique_ptr<BlockOpener> opener;

@@ -1,6 +1,6 @@
 // Reads blocks by birth address: locate, load, open, decode; with a bounded cache of decoded
 // blocks. Where the pack a block was born in does not give it, the packs it was copied to are
-// tried. Thread-safe.
+// tried, and where the store keeps versions then the oldest ones of all these. Thread-safe.
 #pragma once
 
 #include <list>
@@ -49,12 +49,16 @@ private:
         std::uint64_t decoded = 0, loaded = 0;
         State();
     };
+    /// What was read ahead of another version of a pack is no good.
+    enum class Via { ReadAhead, Store };
     Result<std::shared_ptr<const PackKeys>> keys_of(const PackAccess&);
-    Result<std::shared_ptr<const Buffer>> read_at_birth(PackNumber, std::uint32_t slot,
+    Result<std::shared_ptr<const Buffer>> read_at_birth(PackNumber, std::uint32_t slot, Via,
                                                         std::stop_token);
-    Result<std::shared_ptr<const Buffer>> read_elsewhere(const BirthAddress&, std::stop_token);
+    Result<std::shared_ptr<const Buffer>> read_elsewhere(const BirthAddress&, Via, std::stop_token);
+    Result<std::shared_ptr<const Buffer>> read_first_version(PackNumber, std::uint32_t slot,
+                                                             std::stop_token);
     Result<std::shared_ptr<const Buffer>> read_entry(const PackTable&, std::size_t entry,
-                                                     const PackKeys&, std::stop_token);
+                                                     const PackKeys&, Via, std::stop_token);
     void remember(Key, std::shared_ptr<const Buffer>);
 
     const Repository& repository_;

@@ -195,6 +195,14 @@ void LeafIndex::load(const SharedPack& pack, const PackTable& table) {
         count = leaves.sites.size();
     });
     if (fresh) count_as_loaded(pack, count);
+    if (!manifest) note_unread(manifest.error());
+}
+
+void LeafIndex::note_unread(const Error& why) {
+    if (why.kind() == ErrorKind::Cancelled) return;
+    unread_.with([&](Unread& unread) {
+        if (unread.objects++ == 0) unread.first = why.describe();
+    });
 }
 
 std::optional<LeafPlace> LeafIndex::confirm(const LeafId& id, PackNumber number,

@@ -72,6 +72,18 @@ public:
     /// Hits whose manifest could not be read or was not the bound one: the leaf is stored again.
     std::uint64_t failed_hits() const { return failed_hits_; }
 
+    /// What earlier sessions stored and could not be looked up.
+    struct Unread {
+        std::uint64_t objects = 0;
+        std::string first;  // what was wrong with the first one; "" if nothing
+    };
+    /// An object that says what was stored before could not be read or believed: what only it knew
+    /// of is stored again.
+    void note_unread(const Error& why);
+    Unread unread() const {
+        return unread_.with([](const Unread& unread) { return unread; });
+    }
+
 private:
     struct Slot {
         std::uint64_t fingerprint = 0;  // 0: empty
@@ -143,6 +155,7 @@ private:
     };
     Guarded<Loaded> loaded_;
     std::atomic<std::uint64_t> failed_hits_{0};
+    Guarded<Unread> unread_;
 };
 
 }  // namespace perdure

@@ -24,7 +24,7 @@ std::string leaves_file(SessionNumber session) {
 /// Fingerprints of a session's packs: its hints object, or the packs' own manifests when that is
 /// gone.
 std::vector<PackHints> hints_of(const Repository& repository, SessionName session,
-                                const Index& index, std::stop_token stop) {
+                                const Index& index, LeafIndex& leaves, std::stop_token stop) {
     const ObjectName name = names::hints(session);
     if (const auto object = repository.store().load(name, ByteRange::all(), stop))
         if (const auto opened =
@@ -33,13 +33,27 @@ std::vector<PackHints> hints_of(const Repository& repository, SessionName sessio
     std::vector<PackHints> hints;
     for (const PackTable& table : index.packs) {
         const auto manifest = load_manifest(repository, table, stop);
-        if (!manifest) continue;
+        if (!manifest) {
+            leaves.note_unread(manifest.error());
+            continue;
+        }
         PackHints pack{table.pack.pack, {}};
         for (const LeafRecord& leaf : manifest->leaves)
             pack.fingerprints.push_back(leaf.id.fingerprint());
         hints.push_back(std::move(pack));
     }
     return hints;
+}
+
+/// As bound_index(), with the reason. An end that is not there is an interrupted session's.
+Result<std::shared_ptr<const Index>> read_bound_index(const Repository& repository,
+                                                      SessionName session, std::stop_token stop) {
+    const std::shared_ptr<const Index> none;
+    const auto point = repository.load_point(session, stop);
+    if (!point && point.error().kind() == ErrorKind::NotFound) return none;
+    if (!point) return point.error();
+    if (!point->header.index) return none;
+    return repository.load_index(session, point->header.index, stop, IndexParts::WithoutLiveness);
 }
 
 class LeafLoader {
@@ -116,9 +130,12 @@ private:
 
     /// False if there is nothing to reuse.
     bool from_repository(SessionNumber n, bool keep) {
-        const auto index = bound_index(repository_, own(n), stop_);
+        const auto read = read_bound_index(repository_, own(n), stop_);
+        // A collection deletes the indexes of points that expired.
+        if (!read && read.error().kind() != ErrorKind::NotFound) leaves_.note_unread(read.error());
+        const auto index = read ? *read : nullptr;
         if (!index || index->packs.empty()) return false;
-        const auto hints = hints_of(repository_, own(n), *index, stop_);
+        const auto hints = hints_of(repository_, own(n), *index, leaves_, stop_);
         attach(index->packs, hints);
         if (!keep) return true;
         Index packs_only;
@@ -159,7 +176,8 @@ private:
                 for (const MovedBlocks::Holder& of_same : moved->holders())
                     if (of_same.session == holder.session)
                         packs_only.packs.push_back(*of_same.table);
-                hints[holder.session] = hints_of(repository_, holder.session, packs_only, stop_);
+                hints[holder.session] =
+                    hints_of(repository_, holder.session, packs_only, leaves_, stop_);
             }
             for (const PackHints& pack : hints[holder.session])
                 if (pack.pack == holder.table->pack.pack)
@@ -179,10 +197,7 @@ private:
 
 std::shared_ptr<const Index> bound_index(const Repository& repository, SessionName session,
                                          std::stop_token stop) {
-    const auto point = repository.load_point(session, stop);
-    if (!point || !point->header.index) return nullptr;
-    auto index =
-        repository.load_index(session, point->header.index, stop, IndexParts::WithoutLiveness);
+    auto index = read_bound_index(repository, session, std::move(stop));
     return index ? std::move(*index) : nullptr;
 }
 

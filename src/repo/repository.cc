@@ -132,7 +132,9 @@ Result<InitResult> Repository::initialize(Store& store, const InitOptions& optio
 
 // ------------------------------------------------------------------------------------ open
 
-Result<StoredConfig> Repository::read_config(Store& store, std::stop_token stop) {
+namespace {
+
+Result<StoredConfig> read_config_once(Store& store, std::stop_token stop) {
     auto object = store.load(names::config(), ByteRange::all(), stop);
     if (!object) {
         if (object.error().kind() != ErrorKind::NotFound) return std::move(object).error();
@@ -147,6 +149,17 @@ Result<StoredConfig> Repository::read_config(Store& store, std::stop_token stop)
     if (!verify_signature(place, opened, config.owner_verify_key))
         return Error(ErrorKind::Corrupt, "perdure: the config does not authenticate");
     return StoredConfig{config, digest_of(*object)};
+}
+
+}  // namespace
+
+Result<StoredConfig> Repository::read_config(Store& store, std::stop_token stop) {
+    auto config = read_config_once(store, stop);
+    if (config) return config;
+    const ErrorKind why = config.error().kind();
+    if (why != ErrorKind::NoRepository && why != ErrorKind::Corrupt) return config;
+    if (!PERDURE_TRY(store.fall_back_to_first(names::config(), stop))) return config;
+    return read_config_once(store, std::move(stop));
 }
 
 Result<void> Repository::load_config(std::stop_token stop) {
@@ -230,6 +243,17 @@ Result<void> Repository::load_epochs(std::stop_token stop) {
         epochs_.push_back(std::move(*epoch));
         epoch_digest_ = digest_of(*object);
     }
+}
+
+/// Another repository's config is a good one too: it is the epochs that it does not fit.
+Result<void> Repository::load_roots(std::stop_token stop) {
+    PERDURE_TRY(load_config(stop));
+    auto epochs = load_epochs(stop);
+    if (epochs || epochs.error().kind() != ErrorKind::Corrupt) return epochs;
+    if (!PERDURE_TRY(store_.fall_back_to_first(names::config(), stop))) return epochs;
+    epochs_.clear();
+    PERDURE_TRY(load_config(stop));
+    return load_epochs(std::move(stop));
 }
 
 Result<void> Repository::refuse_lost_epoch(std::stop_token stop) const {
@@ -348,8 +372,7 @@ Result<std::unique_ptr<Repository>> Repository::open(Store& store, const Credent
                                                      Clock& clock, Random& random,
                                                      std::stop_token stop) {
     std::unique_ptr<Repository> repository(new Repository(store, clock, random));
-    PERDURE_TRY(repository->load_config(stop));
-    PERDURE_TRY(repository->load_epochs(stop));
+    PERDURE_TRY(repository->load_roots(stop));
     // Of the newest epoch alone: a feature that was given up binds nobody.
     PERDURE_TRY(refuse_unknown(repository->epoch().features.read));
     PERDURE_TRY(repository->begin_locking(repository->epoch().retention_classes, stop));
@@ -359,7 +382,13 @@ Result<std::unique_ptr<Repository>> Repository::open(Store& store, const Credent
         adopted = seed ? repository->adopt_seed(*seed) : Result<void>(seed.error());
     }
     if (adopted && credentials.writer) adopted = repository->adopt_writer(*credentials.writer);
-    if (adopted) return repository;
+    if (adopted) {
+        store.judge_by([made = repository.get(), alive = std::weak_ptr(repository->alive_)](
+                           const ObjectName& name, ByteView object) {
+            return alive.expired() || made->may_be(name, object);
+        });
+        return repository;
+    }
     // The key may be right, and the epoch that would say so lost.
     if (adopted.error().kind() != ErrorKind::Unavailable) {
         PERDURE_TRY(repository->refuse_lost_epoch(stop));
@@ -415,6 +444,27 @@ const Epoch* Repository::find_epoch(EpochNumber e) const {
 }
 
 // ------------------------------------------------------------------------------------ records
+
+bool Repository::may_be(const ObjectName& name, ByteView object) const {
+    if (lacks_key_of(object)) return true;
+    const std::string_view text = name.text();
+    const auto by = [&](ObjectType type, WriterNumber writer) {
+        return open_by_writer(type, name, writer, object) || open_by_maintainer(type, name, object);
+    };
+    if (const auto s = names::parse_log_entry(text)) return by(ObjectType::LogEntry, s->writer);
+    if (const auto s = names::parse_point(text)) return by(ObjectType::Point, s->writer);
+    if (const auto s = names::parse_index(text)) return by(ObjectType::Index, s->writer);
+    if (names::parse_enrolment(text))
+        return open_sealed(ObjectType::Enrolment, name, object).has_value();
+    if (names::parse_fate(text))
+        return open_by_maintainer(ObjectType::Fate, name, object).has_value();
+    if (text.starts_with("gc/"))
+        return open_sealed(
+                   text.ends_with(".verdict") ? ObjectType::Verdict : ObjectType::CondemnedList,
+                   name, object)
+            .has_value();
+    return true;
+}
 
 Result<OpenedRecord> Repository::open_sealed(ObjectType type, const ObjectName& name,
                                              ByteView object) const {

@@ -86,6 +86,7 @@ struct KeySlotState {
     SlotReference reference;
     std::optional<KeySlot> slot;  // if it is there and whole
     std::string problem;          // else why not: "is missing"
+    bool refused = false;         // this credential may not read it: nothing is known of it
 };
 
 struct StoredConfig {
@@ -272,11 +273,15 @@ private:
     Result<void> begin_locking(const std::vector<RetentionClass>& classes, std::stop_token);
     Result<void> load_config(std::stop_token);
     Result<void> load_epochs(std::stop_token);
+    Result<void> load_roots(std::stop_token);
+    /// Whether the bytes may be the object of that name: false only if they are surely not.
+    bool may_be(const ObjectName&, ByteView object) const;
     Result<OpenedRecord> open_epoch(EpochNumber, ByteView object) const;
     Result<void> adopt_writer(const WriterIdentity&);
     Result<void> refuse_lost_epoch(std::stop_token) const;
     Result<Epoch> read_epoch(EpochNumber, ByteView object) const;
     Result<KeySlotState> load_slot(const SlotReference&, std::stop_token) const;
+    Result<KeySlotState> load_slot_once(const SlotReference&, std::stop_token) const;
     Result<OwnerSeed> seed_from(const Passphrase&, std::stop_token) const;
     Result<void> adopt_seed(const OwnerSeed&);
     Result<void> publish_epoch(Epoch, const OwnerKeys& signer, const SigningKey* previous_owner,
@@ -325,6 +330,7 @@ private:
     std::optional<Problem> epoch_problem_;
     Keyring keyring_;
     bool locks_objects_ = false;
+    std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);  // for the judge
     mutable Guarded<std::optional<EnrolmentList>> enrolments_;
     mutable Guarded<std::map<WriterNumber, Certificate>> imported_;
     std::unique_ptr<RecordCache> records_;

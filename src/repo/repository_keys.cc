@@ -284,6 +284,14 @@ Result<WriterIdentity> Repository::enrol(const Certificate& wanted, std::stop_to
 
 Result<KeySlotState> Repository::load_slot(const SlotReference& reference,
                                            std::stop_token stop) const {
+    KeySlotState state = PERDURE_TRY(load_slot_once(reference, stop));
+    const bool older =
+        !state.slot && PERDURE_TRY(store_.fall_back_to_first(names::key_slot(reference.id), stop));
+    return older ? load_slot_once(reference, std::move(stop)) : std::move(state);
+}
+
+Result<KeySlotState> Repository::load_slot_once(const SlotReference& reference,
+                                                std::stop_token stop) const {
     KeySlotState state;
     state.reference = reference;
     const ObjectName name = names::key_slot(reference.id);
@@ -305,8 +313,12 @@ Result<KeySlotState> Repository::load_slot(const SlotReference& reference,
 
 Result<std::vector<KeySlotState>> Repository::key_slots(std::stop_token stop) const {
     std::vector<KeySlotState> states;
-    for (const SlotReference& reference : epoch().slots)
-        states.push_back(PERDURE_TRY(load_slot(reference, stop)));
+    for (const SlotReference& reference : epoch().slots) {
+        auto state = load_slot(reference, stop);
+        if (!state && state.error().kind() == ErrorKind::Denied)
+            state = KeySlotState{reference, std::nullopt, "may not be read here", true};
+        states.push_back(PERDURE_TRY(std::move(state)));
+    }
     return states;
 }
 

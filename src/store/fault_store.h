@@ -65,6 +65,13 @@ public:
     Result<void> remove(const ObjectName& name, std::stop_token stop) override;
     ObjectVersions* versions() override { return inner_.versions(); }
     ObjectLocks* locks() override { return inner_.locks(); }
+    Result<bool> fall_back_to_first(const ObjectName& name, std::stop_token stop) override {
+        return inner_.fall_back_to_first(name, std::move(stop));
+    }
+    Result<bool> is_covered(const ObjectName& name, std::stop_token stop) override {
+        return inner_.is_covered(name, std::move(stop));
+    }
+    void judge_by(Judge judge) override { inner_.judge_by(std::move(judge)); }
     std::optional<StoreTraffic> traffic() const override { return inner_.traffic(); }
 
 private:

@@ -16,12 +16,12 @@ bool may_work_later(ErrorKind kind) {
 
 }  // namespace
 
-RetryStore::RetryStore(Store& inner, RetryOptions options, Random& random, Clock& clock, Wait wait)
-    : inner_(inner), options_(options), random_(random), clock_(clock), wait_(std::move(wait)) {
+Retrier::Retrier(RetryOptions options, Random& random, Clock& clock, Wait wait)
+    : options_(options), random_(random), clock_(clock), wait_(std::move(wait)) {
     state_.with([&](State& s) { s.allowance = options_.reserve; });
 }
 
-RetryStore::Wait RetryStore::wait_really() {
+Retrier::Wait Retrier::wait_really() {
     return [](std::uint64_t milliseconds, const std::stop_token& stop) {
         std::mutex mutex;
         std::condition_variable_any stopped;
@@ -30,8 +30,13 @@ RetryStore::Wait RetryStore::wait_really() {
     };
 }
 
-bool RetryStore::again(const Error& error, unsigned attempt, std::uint64_t begun_ns,
-                       const std::stop_token& stop) {
+void Retrier::begin() {
+    state_.with(
+        [&](State& s) { s.allowance = std::min(s.allowance + options_.share, options_.reserve); });
+}
+
+bool Retrier::again(const Error& error, unsigned attempt, std::uint64_t begun_ns,
+                    const std::stop_token& stop) {
     if (!may_work_later(error.kind()) || attempt >= options_.attempts || stop.stop_requested())
         return false;
     std::uint64_t bound = options_.first_wait_ms << std::min(attempt - 1, 20U);
@@ -54,16 +59,8 @@ bool RetryStore::again(const Error& error, unsigned attempt, std::uint64_t begun
     return !stop.stop_requested();
 }
 
-template <class Call>
-auto RetryStore::repeated(Call&& call, const std::stop_token& stop) -> decltype(call()) {
-    state_.with(
-        [&](State& s) { s.allowance = std::min(s.allowance + options_.share, options_.reserve); });
-    const std::uint64_t begun_ns = clock_.monotonic_nanoseconds();
-    for (unsigned attempt = 1;; ++attempt) {
-        auto done = call();
-        if (done || !again(done.error(), attempt, begun_ns, stop)) return done;
-    }
-}
+RetryStore::RetryStore(Store& inner, RetryOptions options, Random& random, Clock& clock, Wait wait)
+    : inner_(inner), retrier_(options, random, clock, std::move(wait)) {}
 
 Result<void> RetryStore::create(const ObjectName& name, ByteView bytes, std::stop_token stop) {
     return repeated([&] { return inner_.create(name, bytes, stop); }, stop);
@@ -90,6 +87,10 @@ Result<void> RetryStore::list(std::string_view prefix, const Store::ListFn& fn,
 
 Result<void> RetryStore::remove(const ObjectName& name, std::stop_token stop) {
     return repeated([&] { return inner_.remove(name, stop); }, stop);
+}
+
+Result<void> RetryStore::put_back(const ObjectName& name, ByteView bytes, std::stop_token stop) {
+    return repeated([&] { return inner_.put_back(name, bytes, stop); }, stop);
 }
 
 std::optional<StoreTraffic> RetryStore::traffic() const {

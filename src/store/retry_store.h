@@ -12,6 +12,7 @@
 #pragma once
 
 #include <functional>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/guarded.h"
@@ -29,14 +30,54 @@ struct RetryOptions {
     double reserve = 20;                // retries that are there at the start, and kept at most
 };
 
-class RetryStore final : public Store, private ObjectVersions, private ObjectLocks {
+/// The policy alone, for calls of any kind. Thread-safe.
+class Retrier {
 public:
     /// Waits that long, or until asked to stop.
     using Wait = std::function<void(std::uint64_t milliseconds, const std::stop_token&)>;
+    static Wait wait_really();
+
+    /// `random` and `clock` must outlive this.
+    Retrier(RetryOptions options, Random& random, Clock& clock, Wait wait = wait_really());
+
+    /// What `call`, which gives a Result, gave at last.
+    template <class Call>
+    auto repeated(Call&& call, const std::stop_token& stop) -> decltype(call()) {
+        begin();
+        const std::uint64_t begun_ns = clock_.monotonic_nanoseconds();
+        for (unsigned attempt = 1;; ++attempt) {
+            auto done = call();
+            if (done || !again(done.error(), attempt, begun_ns, stop)) return done;
+        }
+    }
+    std::uint64_t retries() const {
+        return state_.with([](const State& s) { return s.retries; });
+    }
+
+private:
+    struct State {
+        double allowance = 0;
+        std::uint64_t retries = 0;
+    };
+    void begin();
+    /// Whether to try again what was first tried at `begun_ns`; has waited then.
+    bool again(const Error& error, unsigned attempt, std::uint64_t begun_ns,
+               const std::stop_token& stop);
+
+    const RetryOptions options_;
+    Random& random_;
+    Clock& clock_;
+    const Wait wait_;
+    Guarded<State> state_;
+};
+
+class RetryStore final : public Store, private ObjectVersions, private ObjectLocks {
+public:
+    using Wait = Retrier::Wait;
 
     /// `inner`, `random` and `clock` must outlive this.
     RetryStore(Store& inner, RetryOptions options, Random& random, Clock& clock,
-               Wait wait = wait_really());
+               Wait wait = Retrier::wait_really());
 
     StoreProperties properties() const override { return inner_.properties(); }
     Result<void> create(const ObjectName& name, ByteView bytes, std::stop_token stop) override;
@@ -46,13 +87,12 @@ public:
     Result<void> list(std::string_view prefix, const Store::ListFn& fn,
                       std::stop_token stop) override;
     Result<void> remove(const ObjectName& name, std::stop_token stop) override;
+    Result<void> put_back(const ObjectName& name, ByteView bytes, std::stop_token stop) override;
     ObjectVersions* versions() override { return inner_.versions() == nullptr ? nullptr : this; }
     ObjectLocks* locks() override { return inner_.locks() == nullptr ? nullptr : this; }
     std::optional<StoreTraffic> traffic() const override;
 
-    std::uint64_t retries() const {
-        return state_.with([](const State& s) { return s.retries; });
-    }
+    std::uint64_t retries() const { return retrier_.retries(); }
 
 private:
     /// Goes on behind the last version that was handed out.
@@ -69,23 +109,13 @@ private:
     Result<std::optional<ObjectLock>> lock_of(const ObjectName& name, const std::string& version,
                                               std::stop_token stop) override;
 
-    struct State {
-        double allowance = 0;
-        std::uint64_t retries = 0;
-    };
-    static Wait wait_really();
-    /// Whether to try again what was first tried at `begun_ns`; has waited then.
-    bool again(const Error& error, unsigned attempt, std::uint64_t begun_ns,
-               const std::stop_token& stop);
     template <class Call>
-    auto repeated(Call&& call, const std::stop_token& stop) -> decltype(call());
+    auto repeated(Call&& call, const std::stop_token& stop) -> decltype(call()) {
+        return retrier_.repeated(std::forward<Call>(call), stop);
+    }
 
     Store& inner_;
-    const RetryOptions options_;
-    Random& random_;
-    Clock& clock_;
-    const Wait wait_;
-    Guarded<State> state_;
+    Retrier retrier_;
 };
 
 }  // namespace perdure

@@ -150,6 +150,9 @@ struct StoreTraffic {
     std::uint64_t retries = 0;   // of all of these
     std::uint64_t sent = 0;      // bytes of bodies
     std::uint64_t received = 0;  // "
+    /// By how much the store's clock is ahead of this machine's, where the difference had to be
+    /// allowed for.
+    std::int64_t clock_ahead_s = 0;
 
     std::uint64_t requests() const { return writes + reads + removals; }
     friend bool operator==(const StoreTraffic&, const StoreTraffic&) = default;
@@ -180,6 +183,18 @@ public:
     virtual ObjectVersions* versions() { return nullptr; }
     /// Null where nothing can be locked.
     virtual ObjectLocks* locks() { return nullptr; }
+    /// For whoever found what lies under `name` missing or false: from now on load() and stat()
+    /// give the oldest content that is kept of it. Whether there is one, and it is not what they
+    /// gave before.
+    virtual Result<bool> fall_back_to_first(const ObjectName&, std::stop_token) { return false; }
+    /// Whether something else than what load() gives was written over it since, or it was deleted:
+    /// what counts is kept for a time only. Knows what was listed or fallen back to before.
+    virtual Result<bool> is_covered(const ObjectName&, std::stop_token) { return false; }
+    /// Of several contents that a name has had, the oldest counts for which this is true; without a
+    /// judge, or one that says yes, the oldest. Replaces the judge before it; null takes it away.
+    /// It may load other objects.
+    using Judge = std::function<bool(const ObjectName&, ByteView)>;
+    virtual void judge_by(Judge) {}
     /// Nothing for stores without a network.
     virtual std::optional<StoreTraffic> traffic() const { return std::nullopt; }
 };

@@ -40,8 +40,18 @@ public:
     Result<void> remove(const ObjectName& name, std::stop_token stop) override {
         return top().remove(name, std::move(stop));
     }
+    Result<void> put_back(const ObjectName& name, ByteView bytes, std::stop_token stop) override {
+        return top().put_back(name, bytes, std::move(stop));
+    }
     ObjectVersions* versions() override { return top().versions(); }
     ObjectLocks* locks() override { return top().locks(); }
+    Result<bool> fall_back_to_first(const ObjectName& name, std::stop_token stop) override {
+        return top().fall_back_to_first(name, std::move(stop));
+    }
+    Result<bool> is_covered(const ObjectName& name, std::stop_token stop) override {
+        return top().is_covered(name, std::move(stop));
+    }
+    void judge_by(Judge judge) override { top().judge_by(std::move(judge)); }
     std::optional<StoreTraffic> traffic() const override { return layers_.back()->traffic(); }
 
 private:

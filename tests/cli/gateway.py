@@ -107,6 +107,14 @@ class Gateway:
 
     def request(self, method, path, query=(), body=b""):
         """A request as the server's owner; `query` are pairs, sorted by name."""
+        status, answer = self.attempt(method, path, query, body)
+        if status >= 300:
+            raise AssertionError(f"{method} {path}?{query}: {status} {answer!r}")
+        return answer
+
+    def attempt(self, method, path, query=(), body=b"", access=None, secret=None, headers_more=None):
+        """The status and the answer, whatever they are."""
+        access, secret = access or self.ACCESS, secret or self.SECRET
         now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         scope = f"{now[:8]}/us-east-1/s3/aws4_request"
         digest = hashlib.sha256(body).hexdigest()
@@ -115,22 +123,20 @@ class Gateway:
         names = ";".join(headers)
         canonical = "\n".join([method, f"/{path}", text, *(f"{n}:{v}" for n, v in headers.items()), "", names, digest])
         to_sign = "\n".join(["AWS4-HMAC-SHA256", now, scope, hashlib.sha256(canonical.encode()).hexdigest()])
-        key = b"AWS4" + self.SECRET.encode()
+        key = b"AWS4" + secret.encode()
         for part in scope.split("/"):
             key = hmac.digest(key, part.encode(), "sha256")
         signature = hmac.new(key, to_sign.encode(), "sha256").hexdigest()
-        headers["Authorization"] = (f"AWS4-HMAC-SHA256 Credential={self.ACCESS}/{scope}, SignedHeaders={names}, "
+        headers["Authorization"] = (f"AWS4-HMAC-SHA256 Credential={access}/{scope}, SignedHeaders={names}, "
                                     f"Signature={signature}")
         if body:
             headers["Content-MD5"] = base64.b64encode(hashlib.md5(body).digest()).decode()
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        connection.request(method, f"/{path}?{text}", body=body, headers=headers)
+        connection.request(method, f"/{path}?{text}", body=body, headers={**headers, **(headers_more or {})})
         response = connection.getresponse()
         answer = response.read()
         connection.close()
-        if response.status >= 300:
-            raise AssertionError(f"{method} {path}?{text}: {response.status} {answer!r}")
-        return answer
+        return response.status, answer
 
     def set_policy(self, statements, bucket="bucket"):
         policy = {"Version": "2012-10-17", "Statement": statements}

@@ -180,6 +180,84 @@ class Collections(S3Test):
         self.assertEqual(len(self.points()), 2)
 
 
+class FromPlaceToPlace(S3Test):
+    """Copies, replicas, repairs and archives, between a bucket and a directory, and between buckets."""
+
+    def setUp(self):
+        super().setUp()
+        self.init_at()
+        self.first = self.backup(self.tree)["point"]
+        (self.tree / "sub/b.txt").write_text("changed\n")
+        self.second = self.backup(self.tree)["point"]
+        self.other_bucket = f"other-{self.bucket}"
+        self.gateway.make_bucket(self.other_bucket)
+        self.places = {"bucket": self.gateway.location(self.other_bucket), "directory": str(self.dir / "other")}
+
+    def expect_restores(self, where, name, env=None):
+        self.run_program("restore", f"latest:{self.tree}", "-r", where, "--target", self.dir / name, "--no-cache", env=env)
+        self.assertEqual(content_of(self.dir / name), content_of(self.tree))
+        self.assertEqual(self.json("check", "-r", where, "--level", "deep", env=env).one("summary")["problems"], 0)
+
+    def test_copies_with_keys_of_their_own(self):
+        for name, where in self.places.items():
+            other = {"PERDURE_PASSWORD": "another horse"}
+            self.run_program("init", "-r", where, env=other)
+            self.env["PERDURE_TO_PASSWORD"] = other["PERDURE_PASSWORD"]
+            self.run_program("copy", "--to", where)
+            self.assertEqual(len(self.json("list", "-r", where, env=other).of_type("point")), 2)
+            self.expect_restores(where, name, env=other)
+            self.run_program("copy", "--to", where, "--limit-upload", "100000")
+            self.assertEqual(len(self.json("list", "-r", where, env=other).of_type("point")), 2)
+
+    def test_replicas_and_repairs_from_them(self):
+        for name, where in self.places.items():
+            self.run_program("-r", where, "init", "--replica-of", self.env["PERDURE_REPOSITORY"])
+            self.run_program("copy", "--to", where)
+            self.expect_restores(where, name)
+        victims = [o for o in self.gateway.objects(self.bucket) if "/packs/" in o or "/points/" in o or "/index/" in o]
+        for number, (name, where) in enumerate(self.places.items()):
+            for victim in victims[number::2]:
+                self.gateway.path(victim, self.bucket).write_bytes(b"destroyed")
+            self.run_program("repair", "--from", where, code=None)
+            self.expect_restores(self.env["PERDURE_REPOSITORY"], f"repaired-{name}")
+        self.assertLessEqual({self.first, self.second}, {p["id"] for p in self.points()})
+
+    def test_archives_go_into_objects_and_come_back(self):
+        for number, words in enumerate((["--archive=tar.zst"], ["--archive=tar"])):
+            where = self.gateway.location(self.other_bucket, f"archives/{number}.tar")
+            self.run_program("dump", *words, "--to", where, f"{self.second}:{self.tree}")
+            self.fails("dump", *words, "--to", where, f"{self.second}:{self.tree}", code=1, says="is there already")
+            path = self.gateway.path(f"archives/{number}.tar", self.other_bucket)
+            point = self.json("import", "tar", path, "--path", f"/again{number}").one("summary")["point"]
+            out = self.dir / f"again{number}"
+            self.run_program("restore", point, "--target", out, code=None)
+            restored = next(out.rglob("a.txt")).parent
+            self.assertEqual((restored / "big.bin").read_bytes(), (self.tree / "big.bin").read_bytes())
+            self.assertEqual((restored / "sub/b.txt").read_text(), "changed\n")
+
+    def test_an_archive_larger_than_a_part_and_one_that_fails(self):
+        with open(self.tree / "large.bin", "wb") as large:
+            for _ in range(40):
+                large.write(os.urandom(1_000_000))
+        self.backup(self.tree)
+        where = self.gateway.location(self.other_bucket, "archives/large.tar")
+        self.run_program("dump", "--archive=tar", "--to", where, f"latest:{self.tree}")
+        listing = subprocess.run(["tar", "-tf", self.gateway.path("archives/large.tar", self.other_bucket)],
+                                 check=True, capture_output=True, text=True).stdout
+        self.assertIn("large.bin", listing)
+        self.fails("dump", "--archive", "--to", self.gateway.location("nosuchbucket", "x.tar"), "latest", code=1,
+                   says="(?s)NoSuchBucket.*next: check the bucket's name")
+        self.fails("dump", "--archive", "--to", f"s3:{self.gateway.endpoint}/{self.other_bucket}", "latest", code=1,
+                   says="(?s)names no object.*next: write s3://")
+        # What breaks off leaves nothing behind, not even parts.
+        for pack in [o for o in self.gateway.objects(self.bucket) if "/packs/default/d/" in o]:
+            self.gateway.path(pack, self.bucket).unlink()
+        self.run_program("dump", "--archive", "--to", self.gateway.location(self.other_bucket, "broken.tar"), "latest",
+                         code=None)
+        uploads = self.gateway.request("GET", self.other_bucket, [("uploads", "")]).decode()
+        self.assertNotIn("broken.tar</Key>", uploads)
+
+
 class Versions(S3Test):
     def setUp(self):
         super().setUp()

@@ -60,6 +60,53 @@ class Roles(AwsTest):
         self.assertGreater(freed["bytes"], 2_500_000)
         self.expect_restores(self.as_role("restorer"), "out2")
 
+    BUCKET_SETTINGS = {
+        "policy": b'{"Version": "2012-10-17", "Statement": []}',
+        "lifecycle": b"<LifecycleConfiguration><Rule><ID>r</ID><Filter><Prefix></Prefix></Filter><Status>Enabled</Status>"
+                     b"<Expiration><Days>1</Days></Expiration></Rule></LifecycleConfiguration>",
+        "versioning": b"<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>"}
+
+    def attempt(self, role, method, key, headers=None):
+        status, _ = self.cloud.attempt(method, f"bucket/backups/web/{key}" if key else "bucket", (), b"x" if method == "PUT" else b"",
+                                       role, "usersecret", headers)
+        return status
+
+    def test_each_can_do_no_more(self):
+        """Every request of each role, below each prefix: what the policy does not allow, AWS's rules refuse."""
+        self.json("backup", self.tree)
+        absent = {"If-None-Match": "*"}
+        every = ["epochs/x", "keys/x", "writers/x", "log/00000001/x", "log/00000002/x", "points/00000001/x",
+                 "points/00000002/x", "index/00000001/x", "hints/00000001/x", "packs/default/d/00/00000001-x",
+                 "packs/default/d/00/00000002-x", "gc/x", "fate/00000001/x", "closed/00000001/x", "merged/x", "ledger/x",
+                 "imports/x", "parity/x", "aside/x", "perdure"]
+        creates = {"writer": {k for k in every if k.split("/")[0] in ("log", "points", "index", "hints") and "00000002" not in k}
+                             | {"packs/default/d/00/00000001-x"},
+                   "maintainer": set(every) - {"perdure"}, "restorer": set(), "auditor": {"ledger/x"}}
+        removes = {"maintainer": {k for k in every if k.split("/")[0] in ("packs", "index", "hints", "merged", "parity", "keys")}}
+        slot = next(k for k in self.keys() if "/keys/" in k).removeprefix("backups/web/")
+        reads_slots = {"writer": 403, "maintainer": 200, "restorer": 200, "auditor": 403}
+        for role, may in creates.items():
+            for key in every:
+                with self.subTest(role=role, key=key):
+                    self.assertEqual(self.attempt(role, "PUT", key), 403, "without If-None-Match nobody writes")
+                    status = self.attempt(role, "PUT", key, absent)
+                    self.assertIn(status, (200, 412) if key in may else (403,))
+                    allowed = key in removes.get(role, ())
+                    self.assertEqual(self.attempt(role, "DELETE", key), 204 if allowed else 403)
+            self.assertEqual(self.attempt(role, "GET", slot), reads_slots[role])
+            self.assertEqual(self.attempt(role, "GET", "perdure"), 200)
+            for query, document in self.BUCKET_SETTINGS.items():
+                status, _ = self.cloud.attempt("PUT", "bucket", [(query, "")], document, role, "usersecret")
+                self.assertEqual(status, 403, (role, query))
+            status, _ = self.cloud.attempt("DELETE", "bucket/backups/web/perdure", [("versionId", "1")], b"", role, "usersecret")
+            self.assertEqual(status, 403)
+            self.assertEqual(self.cloud.attempt("GET", "bucket/elsewhere/x", (), b"", role, "usersecret")[0], 403)
+            self.assertEqual(self.cloud.attempt("PUT", "bucket/elsewhere/x", (), b"x", role, "usersecret", absent)[0], 403)
+
+    def keys(self):
+        listing = self.cloud.request("GET", "bucket", [("list-type", "2")]).decode()
+        return re.findall("<Key>([^<]*)</Key>", listing)
+
     def test_a_policy_that_lists_below_a_prefix_alone_will_do_in_a_bucket_without_versions(self):
         """S3 then refuses what is missing like what is forbidden."""
         self.cloud.make_bucket("plain")

@@ -51,10 +51,6 @@ HttpHeader checksum_header(ByteView body) {
     return {kChecksumHeader, base64(big_endian)};
 }
 
-std::optional<std::int64_t> parse_http_date_ns(std::string_view text) {
-    return time_of(text, "%a, %d %b %Y %H:%M:%S");
-}
-
 std::optional<std::int64_t> parse_iso_date_ns(std::string_view text) {
     return time_of(text, "%Y-%m-%dT%H:%M:%S");
 }
@@ -151,7 +147,8 @@ std::optional<Time> S3Bucket::server_time() const {
 
 StoreTraffic S3Bucket::traffic() const {
     const HttpCounts counts = http_->counts();
-    return {writes_, reads_, removals_, 0, counts.sent, counts.received};
+    return {
+        writes_, reads_, removals_, 0, counts.sent, counts.received, server_ahead_ns_ / kSecond};
 }
 
 }  // namespace perdure

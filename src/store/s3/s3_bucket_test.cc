@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/rate_limiter.h"
 #include "support/loopback_server.h"
 
 namespace perdure {
@@ -125,6 +126,29 @@ TEST_F(S3BucketTest, CountsRequestsByWhatTheyCost) {
     EXPECT_EQ(traffic.removals, 1U);
     EXPECT_EQ(traffic.sent, 3U);
     EXPECT_EQ(traffic.received, 20U);
+}
+
+TEST_F(S3BucketTest, EveryByteOfABodyIsHeldToTheLimits) {
+    constexpr std::uint64_t kRate = 1U << 30;  // quick, as the clock of these limits stands still
+    constexpr std::size_t kUp = 2U << 20, kDown = 3U << 20;
+    RateLimiter up(kRate, clock), down(kRate, clock);
+    const std::string content(kDown, 'd'), body(kUp, 'u');
+    serve([&](const ReceivedRequest& request) {
+        return answer(200, request.method == "GET" ? content : "");
+    });
+    HttpOptions options;
+    options.use_proxy = false;
+    options.upload = &up;
+    options.download = &down;
+    S3Bucket limited(bucket->location(), "", std::make_unique<HttpClient>(options), credentials,
+                     clock);
+    S3Request get{"GET", "p/x"};
+    ASSERT_TRUE(limited.send({"PUT", "p/x", {}, {}, as_bytes(body)}, {}));
+    EXPECT_EQ(down.take(0), 0U);
+    ASSERT_TRUE(limited.send(get, {}));
+    const auto seconds = [](std::uint64_t ns) { return static_cast<double>(ns) / 1e9; };
+    EXPECT_NEAR(seconds(up.take(0)), static_cast<double>(kUp) / kRate, 1e-6);
+    EXPECT_NEAR(seconds(down.take(0)), static_cast<double>(kDown) / kRate, 1e-6);
 }
 
 TEST(S3Checksum, IsTheCrc32cInBase64HighestByteFirst) {

@@ -103,9 +103,8 @@ Result<void> Probe::look_at_the_bucket() {
             as_text(lock.body).find("<ObjectLockEnabled>Enabled") != std::string_view::npos;
     else if (lock.status == 404)
         found_.object_lock = false;
-    const auto rules = PERDURE_TRY(ask("GET", "", {{"lifecycle", ""}}));
-    if (rules.ok())
-        found_.dangers = dangerous_rules(as_text(rules.body), bucket_.location().prefix);
+    if (auto dangers = PERDURE_TRY(load_dangers(bucket_, stop_)))
+        found_.dangers = std::move(*dangers);
     return {};
 }
 
@@ -140,6 +139,16 @@ bool touches(const pugi::xml_node& rule, std::string_view prefix) {
     return of.starts_with(prefix) || prefix.starts_with(of);
 }
 
+/// Those who write over objects have to be noticed before what they wrote over goes.
+std::string lets_go_too_soon(const pugi::xml_node& rule) {
+    constexpr unsigned kDaysToNotice = 14;
+    const pugi::xml_node noncurrent = rule.child("NoncurrentVersionExpiration");
+    const unsigned days = noncurrent.child("NoncurrentDays").text().as_uint(kDaysToNotice);
+    if (!noncurrent || days >= kDaysToNotice) return "";
+    return "lets go of what was overwritten or deleted after " + std::to_string(days) +
+           " days: too soon to notice";
+}
+
 std::string what_it_does(const pugi::xml_node& rule) {
     const pugi::xml_node expiration = rule.child("Expiration");
     if (expiration.child("Days"))
@@ -151,7 +160,7 @@ std::string what_it_does(const pugi::xml_node& rule) {
         if (to == "GLACIER" || to == "DEEP_ARCHIVE")
             return "moves objects to " + std::string(to) + ", where they cannot be read at once";
     }
-    return "";
+    return lets_go_too_soon(rule);
 }
 
 }  // namespace
@@ -162,11 +171,25 @@ std::vector<std::string> dangerous_rules(std::string_view lifecycle_xml, std::st
     document.load_buffer(lifecycle_xml.data(), lifecycle_xml.size());
     for (const pugi::xml_node rule : document.child("LifecycleConfiguration").children("Rule")) {
         const std::string id = rule.child_value("ID");
-        if (id == own_rule_id(prefix) || !touches(rule, prefix)) continue;
-        if (const std::string does = what_it_does(rule); !does.empty())
+        if (!touches(rule, prefix)) continue;
+        const std::string does = what_it_does(rule);
+        // How long our own rule keeps versions was chosen at init; the name alone says nothing.
+        const bool chosen = id == own_rule_id(prefix) && does == lets_go_too_soon(rule);
+        if (!does.empty() && !chosen)
             dangers.push_back("the lifecycle rule \"" + id + "\" " + does);
     }
     return dangers;
+}
+
+Result<std::optional<std::vector<std::string>>> load_dangers(S3Bucket& bucket,
+                                                             std::stop_token stop) {
+    S3Request request{"GET", ""};
+    request.query = {{"lifecycle", ""}};
+    const HttpResponse rules = PERDURE_TRY(bucket.send(request, std::move(stop)));
+    if (rules.ok())
+        return std::optional(dangerous_rules(as_text(rules.body), bucket.location().prefix));
+    const bool has_none = parse_s3_fault(rules).code == "NoSuchLifecycleConfiguration";
+    return has_none ? std::optional(std::vector<std::string>()) : std::nullopt;
 }
 
 Result<StoreCapabilities> probe_bucket(S3Bucket& bucket, Random& random, std::stop_token stop) {

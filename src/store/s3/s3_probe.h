@@ -35,8 +35,14 @@ struct StoreCapabilities {
 /// Denied if not even one object can be created.
 Result<StoreCapabilities> probe_bucket(S3Bucket& bucket, Random& random, std::stop_token stop);
 
-/// The rules among a lifecycle configuration's that would take objects below `prefix` away, or
-/// where they cannot be read at once; but for our own. One sentence each.
+/// What dangerous_rules() says of the bucket's rules; nothing if they may not be read, or the
+/// server has none.
+Result<std::optional<std::vector<std::string>>> load_dangers(S3Bucket& bucket,
+                                                             std::stop_token stop);
+
+/// The rules among a lifecycle configuration's that would take objects below `prefix` away, move
+/// them where they cannot be read at once, or let go of overwritten ones within days. One sentence
+/// each.
 std::vector<std::string> dangerous_rules(std::string_view lifecycle_xml, std::string_view prefix);
 
 }  // namespace perdure

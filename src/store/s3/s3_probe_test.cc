@@ -14,6 +14,16 @@ std::string rules(const std::string& inner) {
 
 const std::string kExpires = "<Expiration><Days>7</Days></Expiration>";
 
+std::string noncurrent(int days) {
+    return "<NoncurrentVersionExpiration><NoncurrentDays>" + std::to_string(days) +
+           "</NoncurrentDays></NoncurrentVersionExpiration>";
+}
+
+std::string own_rule(const std::string& content) {
+    return "<LifecycleConfiguration><Rule><ID>" + own_rule_id("backups/") +
+           "</ID><Status>Enabled</Status>" + content + "</Rule></LifecycleConfiguration>";
+}
+
 TEST(LifecycleRules, ThatDeleteOrArchiveOurObjectsAreNamed) {
     const auto of_all = dangerous_rules(rules("<Filter/>" + kExpires), "backups/");
     ASSERT_EQ(of_all.size(), 1U);
@@ -35,17 +45,20 @@ TEST(LifecycleRules, OfOthersAndOurOwnAreNot) {
                     rules("<Filter><Tag><Key>k</Key><Value>v</Value></Tag></Filter>" + kExpires),
                     "backups/")
                     .empty());
-    EXPECT_TRUE(
-        dangerous_rules(rules("<NoncurrentVersionExpiration><NoncurrentDays>3</NoncurrentDays>"
-                              "</NoncurrentVersionExpiration>"),
-                        "backups/")
-            .empty());
-    EXPECT_TRUE(dangerous_rules("<LifecycleConfiguration><Rule><ID>" + own_rule_id("backups/") +
-                                    "</ID><Status>Enabled</Status>" + kExpires +
-                                    "</Rule></LifecycleConfiguration>",
-                                "backups/")
-                    .empty());
+    EXPECT_TRUE(dangerous_rules(rules(noncurrent(30)), "backups/").empty());
+    EXPECT_TRUE(dangerous_rules(own_rule(noncurrent(3)), "backups/").empty())
+        << "how long was the choice of whoever made the bucket";
     EXPECT_TRUE(dangerous_rules("no XML", "").empty());
+}
+
+TEST(LifecycleRules, ThatLetGoOfWhatWasOverwrittenTooSoonAreNamed) {
+    const auto dangers = dangerous_rules(rules(noncurrent(3)), "backups/");
+    ASSERT_EQ(dangers.size(), 1U);
+    EXPECT_NE(dangers[0].find("after 3 days"), std::string::npos) << dangers[0];
+}
+
+TEST(LifecycleRules, TheNameOfOurOwnExcusesNoOther) {
+    EXPECT_EQ(dangerous_rules(own_rule(kExpires), "backups/").size(), 1U);
 }
 
 TEST(StoreCapabilities, VersionsThatTheCredentialCannotDestroyProtect) {

@@ -68,6 +68,14 @@ Error lock_error(const HttpResponse& answer, std::string_view action, const std:
             "--create-bucket --object-lock`; or use a retention class without a lock");
 }
 
+/// Of a document that is there to its end: what was cut off would pass for a shorter listing.
+pugi::xml_node root_of(const HttpResponse& answer, pugi::xml_document& document, const char* name) {
+    if (!document.load_buffer(answer.body.data(), answer.body.size())) return {};
+    const pugi::xml_node root = document.child(name);
+    // Every listing says whether there is more.
+    return root.child("IsTruncated") ? root : pugi::xml_node();
+}
+
 /// The entries of a page whose keys are ours, by name; a name's own as the server has them. Some
 /// servers tell all markers first.
 std::vector<std::pair<std::string_view, pugi::xml_node>> versions_in(const pugi::xml_node& page,
@@ -102,7 +110,8 @@ Error S3Store::too_short(const std::string& key) const {
 }
 
 Error S3Store::no_listing(const std::string& prefix) const {
-    return Error(ErrorKind::Corrupt, bucket_->where(prefix) + ": the answer is no listing of S3")
+    return Error(ErrorKind::Corrupt,
+                 bucket_->where(prefix) + ": the answer is no listing of S3, or was cut short")
         .with_hint("check the endpoint (http or https, host and port), and proxies on the way");
 }
 
@@ -115,9 +124,20 @@ Result<HttpResponse> S3Store::ask(S3Request request, std::string_view action,
 }
 
 Result<void> S3Store::create(const ObjectName& name, ByteView bytes, std::stop_token stop) {
+    return put(name, bytes, true, std::move(stop));
+}
+
+/// Over what lies there. Where versions are kept that stays one of them.
+Result<void> S3Store::put_back(const ObjectName& name, ByteView bytes, std::stop_token stop) {
+    return put(name, bytes, false, std::move(stop));
+}
+
+Result<void> S3Store::put(const ObjectName& name, ByteView bytes, bool only_if_absent,
+                          std::stop_token stop) {
     S3Request put{"PUT", bucket_->key_of(name.text())};
     put.body = bytes;
-    put.headers = {{"If-None-Match", "*"}, checksum_header(bytes)};
+    put.headers = {checksum_header(bytes)};
+    if (only_if_absent) put.headers.push_back({"If-None-Match", "*"});
     const auto add = [&](const char* header, const std::string& value) {
         if (!value.empty()) put.headers.push_back({header, value});
     };
@@ -158,7 +178,8 @@ Result<Buffer> S3Store::get(S3Request get, const ObjectName& name, ByteRange ran
         }
         if (answer.status == 403 && get.query.empty() && is_missing(get.key, std::move(stop)))
             return Error(ErrorKind::NotFound, bucket_->where(get.key) + ": no such object");
-        return s3_error(answer, "s3:GetObject", bucket_->where(get.key));
+        const char* action = get.query.empty() ? "s3:GetObject" : "s3:GetObjectVersion";
+        return s3_error(answer, action, bucket_->where(get.key));
     }
     const bool right_length =
         range.length == ByteRange::kToEnd || answer.body.size() == range.length;
@@ -174,8 +195,7 @@ bool S3Store::is_missing(const std::string& key, std::stop_token stop) {
     const auto answer = bucket_->send(list, std::move(stop));
     if (!answer || !answer->ok()) return false;
     pugi::xml_document document;
-    document.load_buffer(answer->body.data(), answer->body.size());
-    const pugi::xml_node result = document.child("ListBucketResult");
+    const pugi::xml_node result = root_of(*answer, document, "ListBucketResult");
     return result && key != result.child("Contents").child_value("Key");
 }
 
@@ -216,8 +236,7 @@ Result<void> S3Store::list(std::string_view prefix, const Store::ListFn& fn, std
         if (!token.empty()) get.query.push_back({"continuation-token", token});
         const HttpResponse answer = PERDURE_TRY(ask(std::move(get), "s3:ListBucket", stop));
         pugi::xml_document document;
-        document.load_buffer(answer.body.data(), answer.body.size());
-        const pugi::xml_node result = document.child("ListBucketResult");
+        const pugi::xml_node result = root_of(answer, document, "ListBucketResult");
         if (!result) return no_listing(ours + std::string(prefix));
         for (const pugi::xml_node entry : result.children("Contents")) {
             const std::string_view key = entry.child_value("Key");
@@ -257,8 +276,7 @@ Result<void> S3Store::list(std::string_view prefix, const ObjectVersions::ListFn
         if (!version_marker.empty()) get.query.push_back({"version-id-marker", version_marker});
         const HttpResponse answer = PERDURE_TRY(ask(std::move(get), "s3:ListBucketVersions", stop));
         pugi::xml_document document;
-        document.load_buffer(answer.body.data(), answer.body.size());
-        const pugi::xml_node result = document.child("ListVersionsResult");
+        const pugi::xml_node result = root_of(answer, document, "ListVersionsResult");
         if (!result) return no_listing(ours + std::string(prefix));
         for (const auto& [name, entry] : versions_in(result, ours))
             if (!fn(name, version_of(entry))) return {};

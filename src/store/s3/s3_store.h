@@ -40,6 +40,7 @@ public:
     Result<void> list(std::string_view prefix, const Store::ListFn& fn,
                       std::stop_token stop) override;
     Result<void> remove(const ObjectName& name, std::stop_token stop) override;
+    Result<void> put_back(const ObjectName& name, ByteView bytes, std::stop_token stop) override;
     ObjectVersions* versions() override { return bucket_->has_shown_versions() ? this : nullptr; }
     ObjectLocks* locks() override { return this; }
     std::optional<StoreTraffic> traffic() const override { return bucket_->traffic(); }
@@ -60,6 +61,8 @@ private:
     Result<Buffer> get(S3Request get, const ObjectName& name, ByteRange range,
                        std::stop_token stop);
 
+    Result<void> put(const ObjectName& name, ByteView bytes, bool only_if_absent,
+                     std::stop_token stop);
     Result<HttpResponse> ask(S3Request request, std::string_view action, std::stop_token stop);
     Error too_short(const std::string& key) const;
     Error no_listing(const std::string& prefix) const;
