@@ -223,6 +223,17 @@ TEST_P(S3Versions, OfOtherNamesTheOldestIsReadOnceAReaderSaysThatTheNewestIsFals
     }
 }
 
+TEST_P(S3Versions, AStoreWhoseFirstNameWasDeletedIsFoundToKeepVersions) {
+    DecoratedS3UnderTest tested(GetParam());
+    const ObjectName name = ObjectName::parse("perdure").value();
+    ASSERT_TRUE(tested.store().create(name, as_bytes("first"), {}));
+    ASSERT_TRUE(tested.store().remove(name, {}));
+    const auto fresh = tested.open_again();
+    EXPECT_EQ(fresh->load(name, ByteRange::all(), {}).error().kind(), ErrorKind::NotFound);
+    ASSERT_TRUE(*fresh->fall_back_to_first(name, {}));
+    EXPECT_EQ(as_text(fresh->load(name, ByteRange::all(), {}).value()), "first");
+}
+
 TEST_P(S3Versions, WhatCoversANameThatDecidesIsToldAndARepairCoversIt) {
     DecoratedS3UnderTest tested(GetParam());
     const ObjectName name = ObjectName::parse("points/1").value();

@@ -44,6 +44,7 @@ public:
     std::string where(std::string_view key) const;
     /// An answer came with the id of a version: the bucket keeps them.
     bool has_shown_versions() const { return versioned_; }
+    void note_versions() { versioned_ = true; }
     StoreTraffic traffic() const;
 
 private:
