@@ -90,8 +90,8 @@ Result<OpenedRepository> Context::open(Need need) const {
             PERDURE_TRY(identity_for(*opened.store, need, options.password, stop()));
     if (!credentials.writer) {
         // A location without a repository is said before a password is asked for.
-        const auto config = opened.store->stat(names::config(), stop());
-        if (!config && config.error().kind() == ErrorKind::NotFound)
+        const auto config = Repository::read_config(*opened.store, stop());
+        if (!config && config.error().kind() == ErrorKind::NoRepository)
             return Error(ErrorKind::NoRepository, "there is no repository at " + options.repository)
                 .with_hint("check the location, or make one with `perdure init`");
         credentials.passphrase = PERDURE_TRY(

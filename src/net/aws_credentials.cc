@@ -9,6 +9,7 @@ namespace {
 constexpr std::int64_t kSecond = 1'000'000'000;
 // AWS renews credentials at least five minutes before the old ones expire.
 constexpr std::int64_t kRenewBefore = 300 * kSecond;
+constexpr std::int64_t kRenewAtMostEvery = 60 * kSecond;
 constexpr unsigned kMostRoles = 5;  // of a chain of profiles
 constexpr const char* kDefaultRegion = "us-east-1";
 
@@ -78,7 +79,12 @@ Result<AwsCredentials> AwsCredentialChain::get(std::stop_token stop) {
     const auto good_for = [&](std::int64_t ahead) {
         return current_.with([&](const auto& current) -> std::optional<AwsCredentials> {
             if (!current) return std::nullopt;
-            if (current->expires && current->expires->nanoseconds - ahead < now().nanoseconds)
+            // A service whose clocks differ among themselves may give what seems to have expired:
+            // it says so itself if it has.
+            const std::int64_t age = clock_.now().nanoseconds - current->found_ns;
+            const bool fresh = age >= 0 && age < kRenewAtMostEvery;
+            if (!fresh && current->expires &&
+                current->expires->nanoseconds - ahead < now().nanoseconds)
                 return std::nullopt;
             return current->credentials;
         });
@@ -95,6 +101,7 @@ Result<AwsCredentials> AwsCredentialChain::get(std::stop_token stop) {
         if (auto still = good_for(0)) return std::move(*still);
         return std::move(found).error().context("looking for AWS credentials");
     }
+    found->found_ns = clock_.now().nanoseconds;
     current_.with([&](auto& current) { current = *found; });
     return std::move(found->credentials);
 }

@@ -28,6 +28,7 @@ struct TimedCredentials {
     AwsCredentials credentials;
     std::optional<Time> expires;  // nothing: they do not
     std::string from;             // for people: "the environment", "the role of this instance"
+    std::int64_t found_ns = 0;    // when the chain took them, by this machine's clock
 };
 
 /// What the chain sees of the machine; tests give it another one.

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <ctime>
 
+#include "base/clock.h"
+
 namespace perdure {
 namespace {
 

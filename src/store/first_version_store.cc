@@ -162,6 +162,7 @@ Result<Buffer> FirstVersionStore::load(const ObjectName& name, ByteRange range,
 }
 
 Result<bool> FirstVersionStore::fall_back_to_first(const ObjectName& name, std::stop_token stop) {
+    if (inner_.versions() == nullptr) PERDURE_TRY(inner_.fall_back_to_first(name, stop));
     if (decides(name.text()) || inner_.versions() == nullptr) return false;
     if (reads_first(name)) return true;
     Name versions{name.text(), {}, {}, false, {}};

@@ -90,6 +90,9 @@ public:
     Result<void> put_back(const ObjectName& name, ByteView bytes, std::stop_token stop) override;
     ObjectVersions* versions() override { return inner_.versions() == nullptr ? nullptr : this; }
     ObjectLocks* locks() override { return inner_.locks() == nullptr ? nullptr : this; }
+    Result<bool> fall_back_to_first(const ObjectName& name, std::stop_token stop) override {
+        return inner_.fall_back_to_first(name, std::move(stop));
+    }
     std::optional<StoreTraffic> traffic() const override;
 
     std::uint64_t retries() const { return retrier_.retries(); }

@@ -167,9 +167,9 @@ public:
 
 #ifdef PERDURE_CEPH
 const StoreFactory kCeph{"Ceph", [] { return std::make_unique<S3UnderTest>(Server::Ceph); }};
-const StoreFactory kDecorated{"Decorated",
-                              [] { return std::make_unique<DecoratedS3UnderTest>(Server::Ceph); }};
-#define PERDURE_STORES kCeph, kDecorated
+// Declared deviation: Ceph 16 forgets If-None-Match where versions are kept. Names that decide are
+// then settled by which version is the oldest, which S3Versions tests; others are drawn at random.
+#define PERDURE_STORES kCeph
 #define PERDURE_SERVERS_WITH_VERSIONS Server::Ceph
 #else
 const StoreFactory kS3{"S3", [] { return std::make_unique<S3UnderTest>(Server::Versity); }};
@@ -402,6 +402,17 @@ TEST_P(S3Versions, OfOtherNamesTheOldestIsReadOnceAReaderSaysThatTheNewestIsFals
         EXPECT_FALSE(*fresh->is_covered(name, {}));
         EXPECT_EQ(as_text(tested.open_again()->load(name, ByteRange::all(), {}).value()), "first");
     }
+}
+
+TEST_P(S3Versions, AStoreWhoseFirstNameWasDeletedIsFoundToKeepVersions) {
+    DecoratedS3UnderTest tested(GetParam());
+    const ObjectName name = ObjectName::parse("perdure").value();
+    ASSERT_TRUE(tested.store().create(name, as_bytes("first"), {}));
+    ASSERT_TRUE(tested.store().remove(name, {}));
+    const auto fresh = tested.open_again();
+    EXPECT_EQ(fresh->load(name, ByteRange::all(), {}).error().kind(), ErrorKind::NotFound);
+    ASSERT_TRUE(*fresh->fall_back_to_first(name, {}));
+    EXPECT_EQ(as_text(fresh->load(name, ByteRange::all(), {}).value()), "first");
 }
 
 TEST_P(S3Versions, WhatCoversANameThatDecidesIsToldAndARepairCoversIt) {

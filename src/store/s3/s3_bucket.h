@@ -47,6 +47,7 @@ public:
     bool has_shown_versions() const { return versioned_; }
     /// The server's clock, as far as its answers have told it.
     std::optional<Time> server_time() const;
+    void note_versions() { versioned_ = true; }
     StoreTraffic traffic() const;
 
 private:

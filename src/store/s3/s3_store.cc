@@ -290,6 +290,18 @@ Result<void> S3Store::list(std::string_view prefix, const ObjectVersions::ListFn
     return {};
 }
 
+Result<bool> S3Store::fall_back_to_first(const ObjectName& name, std::stop_token stop) {
+    if (bucket_->has_shown_versions()) return false;
+    const auto note = [&](std::string_view, const ObjectVersion& version) {
+        if (!version.id.empty() && version.id != "null") bucket_->note_versions();
+        return true;
+    };
+    // A server that does not answer this keeps none, or lets this credential see none.
+    const auto listed = list(name.text(), ObjectVersions::ListFn(note), std::move(stop));
+    static_cast<void>(listed.has_value());
+    return false;
+}
+
 Result<Buffer> S3Store::load(const ObjectName& name, const std::string& version, ByteRange range,
                              std::stop_token stop) {
     if (range.length == 0) return Buffer();

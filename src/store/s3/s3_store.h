@@ -43,6 +43,9 @@ public:
     Result<void> put_back(const ObjectName& name, ByteView bytes, std::stop_token stop) override;
     ObjectVersions* versions() override { return bucket_->has_shown_versions() ? this : nullptr; }
     ObjectLocks* locks() override { return this; }
+    /// Falls back to nothing itself, but finds out whether versions are kept: not every server says
+    /// so of a name that was deleted.
+    Result<bool> fall_back_to_first(const ObjectName& name, std::stop_token stop) override;
     std::optional<StoreTraffic> traffic() const override { return bucket_->traffic(); }
 
 private:
