@@ -124,7 +124,13 @@ Result<void> CollectorDriver::tally(SessionName session, bool protects) {
     if (!protects && !listed_indexes_.contains(session)) return {};
     const auto index = repository_.load_index(
         session, end.index, stop_, joins ? IndexParts::All : IndexParts::WithoutLiveness);
-    if (!index && !protects && index.error().kind() == ErrorKind::NotFound) return {};
+    const bool is_gone = !index && index.error().kind() == ErrorKind::NotFound;
+    if (is_gone && !protects) return {};
+    // Or it expired while this walk went on, and another maintainer has collected it since.
+    if (is_gone) {
+        PERDURE_TRY(read_fates());
+        if (is_expired(session)) return {};
+    }
     if (!index) return index.error();
     return take_index(session, **index, joins, protects && is_checkpoint);
 }

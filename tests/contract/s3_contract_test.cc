@@ -194,6 +194,7 @@ std::vector<std::string> names_in(Store& store, const std::string& prefix) {
 
 // ------------------------------------------------------------------------------------ locks
 
+#ifndef PERDURE_CEPH
 constexpr std::int64_t kHour = 3'600'000'000'000;
 
 /// A store whose objects can be locked, under every decorator.
@@ -354,6 +355,7 @@ TEST(S3Locks, ABucketWithoutThemSaysSo) {
     EXPECT_NE(created.error().hint().find("--object-lock"), std::string::npos);
     EXPECT_FALSE(store.stat(object("a"), {})) << "nothing is stored without its lock";
 }
+#endif  // Ceph has no locks in this release that could be tried here
 
 class S3Versions : public testing::TestWithParam<Server> {};
 
