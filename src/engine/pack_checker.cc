@@ -138,7 +138,12 @@ Result<void> PackChecker::read_group(PackRun& run, std::uint32_t first, std::uin
     const std::uint64_t from = first == 0 ? 0 : slots[first].offset;
     const std::uint64_t to =
         slots[end - 1].offset + kBlockHeaderSize + slots[end - 1].sealed_length;
-    const auto bytes = repository_.store().load(run.name, {from, to - from}, stop);
+    auto bytes = repository_.store().load(run.name, {from, to - from}, stop);
+    // A store that breaks its word (G10) is a finding, not the end of the check.
+    if (bytes && bytes->size() != to - from)
+        bytes = Error(ErrorKind::Corrupt, run.name.text() + ": the store gave " +
+                                              std::to_string(bytes->size()) + " bytes instead of " +
+                                              std::to_string(to - from));
     if (!bytes && ends_check(bytes.error())) return bytes.error();
     if (!bytes && end - first > 1) {
         // One bad sector must not hide the blocks beside it.

@@ -290,7 +290,8 @@ Result<void> CollectorDriver::refuse_lost_points() const {
 Result<void> CollectorDriver::refuse_share(const std::vector<PackNumber>& condemned) const {
     std::uint64_t going = 0;
     std::uint64_t stored = 0;
-    for (const PackNumber n : condemned) going += facts_.pack(n).size;
+    for (const PackNumber n : condemned)
+        if (facts_.pack(n).stored) going += facts_.pack(n).size;
     for (std::uint32_t i = 0; i < facts_.packs(); ++i)
         if (facts_.pack(PackNumber{i}).stored) stored += facts_.pack(PackNumber{i}).size;
     const double share = stored == 0 ? 0 : static_cast<double>(going) / static_cast<double>(stored);

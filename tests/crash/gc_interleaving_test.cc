@@ -2,7 +2,7 @@
 // call to the store and let go one at a time in an order that a seed draws. Of the collectors one
 // fences at once in some seeds, and one dies half way, so that others take over what it began.
 //
-// PERDURE_GC_SEEDS sets how many orders are tried (default 2,000; PERDURE_LONG=1 means 50,000),
+// PERDURE_GC_SEEDS sets how many orders are tried (default 300; PERDURE_LONG=1 means 50,000),
 // PERDURE_GC_SEED the first.
 
 #include <gtest/gtest.h>
@@ -395,7 +395,7 @@ void print_count(const char* key, std::uint64_t n) {
 TEST(GcInterleaving, WhateverTheOrderNoKeptPointLosesABlock) {
     const bool is_long = std::getenv("PERDURE_LONG") != nullptr;
     const std::uint64_t first = setting("PERDURE_GC_SEED", 1);
-    const std::uint64_t seeds = setting("PERDURE_GC_SEEDS", is_long ? 50'000 : 2000);
+    const std::uint64_t seeds = setting("PERDURE_GC_SEEDS", is_long ? 50'000 : 300);
     std::uint64_t deleted = 0, expired = 0, taken_over = 0;
     for (std::uint64_t seed = first; seed < first + seeds && !HasFailure(); ++seed) {
         Life life(seed);
