@@ -137,6 +137,8 @@ void print_result_json(const GcResult& result, bool dry_run, const nlohmann::jso
                 {"grace_ends", time_or_null(c.grace_ends_ns)},
                 {"list", c.list == 0 ? nlohmann::json() : nlohmann::json(c.list)},
                 {"repacked", to_json(result.repack.from)},
+                {"locked", to_json(c.locked)},
+                {"locked_until", time_or_null(c.locked_until_ns)},
                 {"indexes_deleted", c.indexes},
                 {"settled", c.settled},
                 {"merged", {{"objects", result.merged.merges}, {"records", result.merged.records}}},

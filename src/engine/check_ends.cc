@@ -75,7 +75,12 @@ Result<void> check_settled(CheckState& state, ReferenceCheck& check) {
     const auto settled =
         SettledNumbers::load(state.repository, std::nullopt, told_elsewhere, state.stop);
     if (!settled && ends_check(settled.error())) return settled.error();
-    if (!settled) return {};
+    if (!settled) {
+        state.add(
+            "closed/", "unreadable",
+            "could not be read, so what it states was not compared: " + settled.error().describe());
+        return {};
+    }
     for (const auto& [session, stated] : settled->numbers())
         if (const auto newest = settled->newest_of(session.writer); stated.end && newest)
             check.look({session, *stated.end}, names::closed(newest->session), !stated.expired);

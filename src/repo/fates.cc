@@ -69,9 +69,10 @@ Result<void> Repository::apply_fates(std::vector<Point>& points, std::vector<Pro
                 return perdure::read_fate(*this, *fates[i].point, fates[i].number, object);
             };
             auto fate = read_record<Fate>(fates[i].object, read, std::move(by));
-            if (!fate && fate.error().kind() != ErrorKind::Corrupt &&
-                fate.error().kind() != ErrorKind::Denied)
-                return std::move(fate).error();
+            const bool is_unread = !fate && fate.error().kind() != ErrorKind::Corrupt &&
+                                   fate.error().kind() != ErrorKind::Denied &&
+                                   fate.error().kind() != ErrorKind::Unsupported;
+            if (is_unread) return std::move(fate).error();
             return fate;
         },
         [&](std::size_t i, const Result<Fate>& fate) -> Result<void> {
