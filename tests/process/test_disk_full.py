@@ -120,37 +120,6 @@ class DiskFull(ProcessTest):
         self.assert_restores(points[-1], self.small, content)
         self.assert_deep_check_is_clean()
 
-    def test_a_collection_frees_space_on_a_full_disk(self):
-        """With not a block left but the reserve: what is kept restores, what went makes room."""
-        for leave in (0, 4096, 300_000):
-            with self.subTest(leave=leave):
-                disk = disk_to_fill(self, f"disk{leave}", 40 * MIB)
-                self.env["PERDURE_REPOSITORY"] = str(disk.at / "repo")
-                shutil.rmtree(self.dir / "home", ignore_errors=True)
-                self.init()
-                points = [self.backup(self.small)["point"], self.backup(self.large)["point"]]
-                gone = self.random_tree(f"gone{leave}", files=30, size=CONTENT // 30)
-                points.append(self.backup(gone)["point"])
-                # A part of what other packs hold stays needed, so that a repack is wanted too.
-                part = self.dir / f"part{leave}"
-                shutil.copytree(self.large, part)
-                for i in range(3):
-                    (part / f"noise{i}").unlink()
-                points.append(self.backup(part)["point"])
-                disk.fill(leave=leave)
-                self.run_program("forget", points[1], points[2])
-                before = disk.free()
-                for _ in range(3):
-                    result = self.run_program("--json", "gc", "--now", code=None)
-                    self.assertEqual(result.code, 0, result.err)
-                    self.assertEqual(self.listed(), [points[0], points[3]])
-                    self.assert_deep_check_is_clean()
-                self.assertGreater(disk.free(), before + CONTENT)
-                self.assert_restores(points[0], self.small, self.small_content)
-                self.assert_restores(points[3], part, content_of(part))
-                disk.unmount()
-                count("gc_full_disks")
-
     # ------------------------------------------------------------------------------ cache, target
 
     def test_with_the_cache(self):
