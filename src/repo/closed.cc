@@ -98,9 +98,7 @@ Result<SettledNumbers> SettledNumbers::load(const Repository& repository,
             found.emplace_back(*name, std::move(object));
     }
     SettledNumbers all;
-    InOrder order;
-    order.count = found.size();
-    order.threads = record_threads(repository.store().properties(), found.size());
+    const InOrder order = order_records(repository.store(), found.size());
     PERDURE_TRY(make_in_order<Buffer>(
         order,
         [&](std::size_t i, std::stop_token by) {

@@ -169,9 +169,7 @@ Result<void> Collection::remove_ahead(const ObeyedList& judged) {
         else if (known->second == 0)
             due.push_back({pack, n, 0});
     }
-    InOrder order;
-    order.count = due.size();
-    order.threads = record_threads(repository_.store().properties(), due.size());
+    const InOrder order = order_records(repository_.store(), due.size());
     using LockedUntil = Result<std::int64_t>;  // 0: removed
     return make_in_order<LockedUntil>(
         order,
@@ -259,9 +257,7 @@ Result<void> Collection::delete_indexes(CollectionResult& result) {
     // Where nothing was ever condemned, a check takes a missing index for damage.
     if (driver_.lists().lists().empty()) return {};
     const std::vector<SessionName> needless = driver_.needless_indexes();
-    InOrder order;
-    order.count = needless.size();
-    order.threads = record_threads(repository_.store().properties(), needless.size());
+    const InOrder order = order_records(repository_.store(), needless.size());
     return make_in_order<bool>(
         order,
         [&](std::size_t i, std::stop_token stop) -> Result<bool> {

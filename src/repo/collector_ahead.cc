@@ -44,26 +44,7 @@ Result<void> CollectorDriver::read_lists_ahead() {
                       (object.name == names::condemned_list(*k) || known->verdict.has_value()));
     });
     PERDURE_TRY(repository_.remember_merged(found, stop_));
-    InOrder order;
-    order.count = found.size();
-    order.threads = record_threads(store().properties(), found.size());
-    return make_in_order<Result<Buffer>>(
-        order,
-        [&](std::size_t i, std::stop_token stop) -> Result<Result<Buffer>> {
-            return repository_.load_record(found[i], std::move(stop));
-        },
-        [&](std::size_t i, const Result<Buffer>& object) -> Result<void> {
-            if (!object && is_interrupted(object.error())) return object.error();
-            if (!object) return {};
-            const std::uint64_t k = *names::parse_collection(found[i].name.text());
-            const bool is_list = found[i].name == names::condemned_list(k);
-            if (!is_list && lists_.find(k) == nullptr) return {};
-            const auto noted = is_list ? lists_.note_list(repository_, k, *object)
-                                       : lists_.note_verdict(repository_, k, *object);
-            static_cast<void>(noted.has_value());
-            return {};
-        },
-        stop_);
+    return lists_.note_listed(repository_, found, stop_);
 }
 
 Result<void> CollectorDriver::read_entries_ahead() {
@@ -77,9 +58,7 @@ Result<void> CollectorDriver::read_entries_ahead() {
         last = std::max(last, number(session->session));
         if (!entries_.contains(*session)) found.push_back({*session, std::move(object)});
     }
-    InOrder order;
-    order.count = found.size();
-    order.threads = record_threads(store().properties(), found.size());
+    const InOrder order = order_records(store(), found.size());
     return make_in_order<Result<Entry>>(
         order,
         [&](std::size_t i, std::stop_token stop) -> Result<Result<Entry>> {
@@ -103,9 +82,7 @@ Result<void> CollectorDriver::read_ends_ahead() {
         if (session && entries_.contains(*session) && !ends_.contains(*session))
             found.push_back({*session, std::move(object)});
     }
-    InOrder order;
-    order.count = found.size();
-    order.threads = record_threads(store().properties(), found.size());
+    const InOrder order = order_records(store(), found.size());
     return make_in_order<Result<End>>(
         order,
         [&](std::size_t i, std::stop_token stop) -> Result<Result<End>> {
@@ -151,9 +128,7 @@ Result<void> CollectorDriver::tally_ahead() {
             indexed_.contains(session) && (!joins || protecting_.contains(session));
         if (!is_known) due.push_back({session, &listed->second, protects, joins});
     }
-    InOrder order;
-    order.count = due.size();
-    order.threads = record_threads(store().properties(), due.size());
+    InOrder order = order_records(store(), due.size());
     order.weight = [&](std::size_t i) { return due[i].object->stat.size; };
     order.most_weight = kMostIndexBytes;
     using Read = Result<std::shared_ptr<const Index>>;

@@ -70,9 +70,7 @@ Result<void> CollectorDriver::read_fates() {
         if (const auto fate = names::parse_fate(object.name.text());
             fate && !fates_read_.contains(object.name))
             found.push_back({*fate, std::move(object)});
-    InOrder order;
-    order.count = found.size();
-    order.threads = record_threads(store().properties(), found.size());
+    const InOrder order = order_records(store(), found.size());
     return make_in_order<Result<Fate>>(
         order,
         [&](std::size_t i, std::stop_token stop) -> Result<Result<Fate>> {

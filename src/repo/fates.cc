@@ -59,9 +59,7 @@ Result<void> Repository::apply_fates(std::vector<Point>& points, std::vector<Pro
         const auto at = fate ? by_session.find(fate->point) : by_session.end();
         if (at != by_session.end()) fates.push_back({at->second, fate->number, std::move(object)});
     }
-    InOrder order;
-    order.count = fates.size();
-    order.threads = record_threads(store_.properties(), fates.size());
+    const InOrder order = order_records(store_, fates.size());
     return make_in_order<Result<Fate>>(
         order,
         [&](std::size_t i, std::stop_token by) -> Result<Result<Fate>> {

@@ -122,9 +122,7 @@ Result<Ledger> load_ledger(const Repository& repository, std::stop_token stop) {
     for (ListedObject& object : PERDURE_TRY(list_objects(repository.store(), "ledger/", stop)))
         if (const auto n = names::parse_ledger(object.name.text()))
             found.emplace_back(*n, std::move(object));
-    InOrder order;
-    order.count = found.size();
-    order.threads = record_threads(repository.store().properties(), found.size());
+    const InOrder order = order_records(repository.store(), found.size());
     PERDURE_TRY(make_in_order<Result<Buffer>>(
         order,
         [&](std::size_t i, std::stop_token by) -> Result<Result<Buffer>> {

@@ -9,19 +9,6 @@ namespace perdure {
 
 namespace {
 
-Result<std::vector<std::uint64_t>> ledger_numbers(const Repository& repository,
-                                                  std::stop_token stop) {
-    std::vector<std::uint64_t> numbers;
-    PERDURE_TRY(repository.store().list(
-        "ledger/",
-        [&](std::string_view name, const ObjectStat&) {
-            if (const auto n = names::parse_ledger(name)) numbers.push_back(*n);
-            return true;
-        },
-        std::move(stop)));
-    return numbers;
-}
-
 LockHorizon horizon_of(LedgerRecord record) {
     LockHorizon horizon;
     horizon.retention_class = std::move(record.retention_class);
@@ -41,9 +28,10 @@ Result<std::map<std::string, LockHorizon>> load_horizons(const Repository& repos
         if (c.lock) wanted.insert(c.name);
     std::map<std::string, LockHorizon> found;
     if (wanted.empty()) return found;
-    const auto numbers = PERDURE_TRY(ledger_numbers(repository, stop));
-    for (auto n = numbers.rbegin(); n != numbers.rend() && !wanted.empty(); ++n) {
-        const ObjectName name = names::ledger(*n);
+    const auto listed = PERDURE_TRY(list_objects(repository.store(), "ledger/", stop));
+    for (auto at = listed.rbegin(); at != listed.rend() && !wanted.empty(); ++at) {
+        const ObjectName& name = at->name;
+        if (!names::parse_ledger(name.text())) continue;
         const auto object = repository.store().load(name, ByteRange::all(), stop);
         if (!object && object.error().kind() != ErrorKind::NotFound) return object.error();
         if (!object) continue;

@@ -105,9 +105,7 @@ Result<MergeResult> write_merges(const Maintainer& maintainer, const MergeRules&
     if (all < merged + std::max(rules.least_growth, share) || all > rules.most_in_all)
         return MergeResult();
     MergeWriter writer(maintainer, rules, next_number(before), stop);
-    InOrder order;
-    order.count = records.size();
-    order.threads = record_threads(store.properties(), records.size());
+    const InOrder order = order_records(store, records.size());
     PERDURE_TRY(make_in_order<Result<Buffer>>(
         order,
         [&](std::size_t i, std::stop_token by) -> Result<Result<Buffer>> {

@@ -35,9 +35,7 @@ Result<void> MovedBlocks::take_ends_of(const Repository& repository, WriterNumbe
     for (const auto& end : PERDURE_TRY(repository.load_points(writer, problems, stop)))
         if (end.point && end.point->header.index)
             indexes.push_back({end.session, *end.point->header.index});
-    InOrder order;
-    order.count = indexes.size();
-    order.threads = record_threads(repository.store().properties(), indexes.size());
+    const InOrder order = order_records(repository.store(), indexes.size());
     using Read = Result<std::shared_ptr<const Index>>;
     return make_in_order<Read>(
         order,

@@ -49,14 +49,11 @@ Result<void> ObeyedLists::note_verdict(const Repository& repository, std::uint64
     return {};
 }
 
-Result<ObeyedLists> ObeyedLists::load_all(const Repository& repository, std::stop_token stop) {
-    ObeyedLists all;
-    const std::vector<ListedObject> found =
-        PERDURE_TRY(list_objects(repository.store(), "gc/", stop));  // a list before its verdict
-    InOrder order;
-    order.count = found.size();
-    order.threads = record_threads(repository.store().properties(), found.size());
-    PERDURE_TRY(make_in_order<Result<Buffer>>(
+Result<void> ObeyedLists::note_listed(const Repository& repository,
+                                      const std::vector<ListedObject>& found,
+                                      std::stop_token stop) {
+    const InOrder order = order_records(repository.store(), found.size());
+    return make_in_order<Result<Buffer>>(
         order,
         [&](std::size_t i, std::stop_token by) -> Result<Result<Buffer>> {
             return repository.load_record(found[i], std::move(by));
@@ -67,13 +64,20 @@ Result<ObeyedLists> ObeyedLists::load_all(const Repository& repository, std::sto
             const auto k = names::parse_collection(name.text());
             if (!object || !k) return {};
             const bool is_list = name == names::condemned_list(*k);
-            if (!is_list && !all.lists_.contains(*k)) return {};
-            const auto noted = is_list ? all.note_list(repository, *k, *object)
-                                       : all.note_verdict(repository, *k, *object);
+            if (!is_list && !lists_.contains(*k)) return {};
+            const auto noted = is_list ? note_list(repository, *k, *object)
+                                       : note_verdict(repository, *k, *object);
             static_cast<void>(noted.has_value());
             return {};
         },
-        stop));
+        std::move(stop));
+}
+
+Result<ObeyedLists> ObeyedLists::load_all(const Repository& repository, std::stop_token stop) {
+    ObeyedLists all;
+    const auto found =
+        PERDURE_TRY(list_objects(repository.store(), "gc/", stop));  // a list before its verdict
+    PERDURE_TRY(all.note_listed(repository, found, std::move(stop)));
     return all;
 }
 

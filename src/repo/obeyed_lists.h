@@ -28,6 +28,11 @@ public:
     /// Takes gc/<k>.verdict, after the list. Corrupt also if it is about another list's bytes.
     Result<void> note_verdict(const Repository&, std::uint64_t k, ByteView object);
 
+    /// Lists and verdicts of a listing in order of names, several at a time; what is missing or
+    /// cannot be believed is left out.
+    Result<void> note_listed(const Repository&, const std::vector<ListedObject>& found,
+                             std::stop_token);
+
     /// Whether a list keeps the locations in this pack from whoever obeys all that were noted.
     bool blocks(const BirthPack& pack) const;
     /// Whether a verdict lets it go.

@@ -41,6 +41,13 @@ std::size_t record_threads(const StoreProperties& properties, std::size_t record
     return std::clamp<std::size_t>(records / kRecordsAThread, 1, most);
 }
 
+InOrder order_records(const Store& store, std::size_t records) {
+    InOrder order;
+    order.count = records;
+    order.threads = record_threads(store.properties(), records);
+    return order;
+}
+
 /// "records/points-00000001-3" for points/00000001/00000000000006a0: what comes before the number
 /// of the record, and the number of the stretch.
 std::string RecordCache::file_of(std::string_view name) {

@@ -37,6 +37,8 @@ Result<std::vector<ListedObject>> list_objects(Store&, std::string_view prefix, 
 
 /// How many small objects are read at a time: more than packs, as they do not fill a connection.
 std::size_t record_threads(const StoreProperties&, std::size_t records);
+/// So many objects of that store, so many at a time.
+InOrder order_records(const Store&, std::size_t records);
 
 class RecordCache {
 public:

@@ -755,9 +755,7 @@ Result<std::vector<Repository::ListedPoint>> Repository::load_points(
     const SettledNumbers settled = PERDURE_TRY(SettledNumbers::load(*this, writer, problems, stop));
     std::vector<ListedPoint> points;
     points.reserve(found.size());
-    InOrder order;
-    order.count = found.size();
-    order.threads = record_threads(store_.properties(), found.size());
+    const InOrder order = order_records(store_, found.size());
     PERDURE_TRY(make_in_order<ListedPoint>(
         order,
         [&](std::size_t i, std::stop_token by) {

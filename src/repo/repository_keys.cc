@@ -95,9 +95,7 @@ Result<std::map<WriterNumber, Buffer>> Repository::load_enrolments_from(
         if (const auto w = names::parse_enrolment(object.name.text()); w && *w >= first)
             found.emplace_back(*w, std::move(object));
     std::map<WriterNumber, Buffer> objects;
-    InOrder order;
-    order.count = found.size();
-    order.threads = record_threads(store_.properties(), found.size());
+    const InOrder order = order_records(store_, found.size());
     PERDURE_TRY(make_in_order<Buffer>(
         order,
         [&](std::size_t i, std::stop_token by) {

@@ -340,9 +340,7 @@ Result<std::uint64_t> WriteSession::settle_lists(std::stop_token stop) {
         settled.push_back(&both);
     }
     std::uint64_t below = 0;
-    InOrder order;
-    order.count = settled.size();
-    order.threads = record_threads(repository_.store().properties(), settled.size());
+    const InOrder order = order_records(repository_.store(), settled.size());
     using Both = std::optional<std::pair<Buffer, Buffer>>;
     PERDURE_TRY(make_in_order<Both>(
         order,
