@@ -12,8 +12,8 @@ namespace {
 
 class UploadInS3 final : public ArchiveUpload {
 public:
-    UploadInS3(S3Access access, RetryOptions retries)
-        : access_(std::move(access)), retrier_(retries, system_random(), system_clock()) {}
+    explicit UploadInS3(S3Access access)
+        : access_(std::move(access)), retrier_(access_.retries, system_random(), system_clock()) {}
 
     Result<void> begin(std::stop_token stop) {
         std::string key = access_.bucket->location().prefix;
@@ -42,10 +42,7 @@ Result<std::unique_ptr<ArchiveUpload>> begin_archive_upload(const std::string& l
     if (access.bucket->location().prefix.empty() || location.ends_with('/'))
         return Error(ErrorKind::InvalidInput, location + ": names no object")
             .with_hint("write s3://BUCKET/OBJECT, as in s3://archives/web/2026.tar.zst");
-    RetryOptions retries;
-    retries.attempts = access.attempts;
-    retries.call_ms = access.call_s * std::uint64_t{1000};
-    auto upload = std::make_unique<UploadInS3>(std::move(access), retries);
+    auto upload = std::make_unique<UploadInS3>(std::move(access));
     PERDURE_TRY(upload->begin(std::move(stop)));
     return std::unique_ptr<ArchiveUpload>(std::move(upload));
 }

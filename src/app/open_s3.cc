@@ -97,8 +97,8 @@ Result<S3Access> open_s3_access(const std::string& location, const StoreOptions&
     const AwsProfiles profiles = PERDURE_TRY(load_aws_profiles(environment));
     S3Access access;
     access.storage = settings.storage;
-    access.attempts = settings.attempts;
-    access.call_s = settings.call_s;
+    access.retries.attempts = settings.attempts;
+    access.retries.call_ms = settings.call_s * std::uint64_t{1000};
     access.region = PERDURE_TRY(region_of(settings, environment, profiles));
     HttpOptions http;
     http.ca_file = ca_file(options, environment, profiles, settings.profile);
@@ -131,10 +131,7 @@ Result<std::unique_ptr<Store>> open_s3_store(const std::string& location,
     auto stack = std::make_unique<StoreStack>(
         std::make_unique<S3Store>(std::move(access.bucket), access.storage));
     for (auto& part : access.parts) stack->keep(std::move(part));
-    RetryOptions retries;
-    retries.attempts = access.attempts;
-    retries.call_ms = access.call_s * std::uint64_t{1000};
-    stack->add<RetryStore>(retries, system_random(), system_clock());
+    stack->add<RetryStore>(access.retries, system_random(), system_clock());
     stack->add<FirstVersionStore>(deciding_prefixes(),
                                   std::vector<std::string>{"epochs/", "writers/"});
     return std::unique_ptr<Store>(std::move(stack));

@@ -7,6 +7,7 @@
 
 #include "app/store_options.h"
 #include "base/result.h"
+#include "store/retry_store.h"
 #include "store/s3/s3_bucket.h"
 #include "store/s3/s3_store.h"
 
@@ -16,9 +17,8 @@ struct S3Access {
     std::vector<std::shared_ptr<void>> parts;  // what the bucket refers to; outlives it
     std::unique_ptr<S3Bucket> bucket;
     S3Storage storage;
-    std::uint32_t attempts = 0;  // of a call that may work later
-    std::uint32_t call_s = 0;    // in which they begin
-    std::string region;          // as configured; "" if nothing says one
+    RetryOptions retries;
+    std::string region;  // as configured; "" if nothing says one
 };
 
 /// InvalidInput for a wrong location, setting or variable. Asks nobody: credentials are looked for

@@ -1,6 +1,5 @@
 // Where credentials are asked for: a program, AWS STS, a container's agent, the instance's
 // metadata.
-#include <ctime>
 #include <nlohmann/json.hpp>
 #include <pugixml.hpp>
 
@@ -21,11 +20,9 @@ Error missing(const std::string& from, const std::string& what) {
     return Error(ErrorKind::Denied, from + ": has no " + what);
 }
 
-/// "2026-11-21T09:47:23Z", with or without fractions.
 std::optional<Time> time_of(const std::string& text) {
-    std::tm parts{};
-    if (::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts) == nullptr) return std::nullopt;
-    return time_of_seconds(::timegm(&parts));
+    const auto ns = parse_iso_date_ns(text);
+    return ns ? std::optional(Time{*ns}) : std::nullopt;
 }
 
 /// The JSON that credential_process, containers and the metadata service print.

@@ -9,6 +9,13 @@
 namespace perdure {
 namespace {
 
+std::optional<std::int64_t> parse_date_ns(std::string_view text, const char* format) {
+    std::tm parts{};
+    const std::string copy(text);
+    if (::strptime(copy.c_str(), format, &parts) == nullptr) return std::nullopt;
+    return time_of_seconds(::timegm(&parts)).nanoseconds;
+}
+
 constexpr std::string_view kUpperDigits = "0123456789ABCDEF";
 
 // Not <cctype>: a locale must not change what is signed.
@@ -155,10 +162,11 @@ bool same_header_name(std::string_view a, std::string_view b) {
 }
 
 std::optional<std::int64_t> parse_http_date_ns(std::string_view text) {
-    std::tm parts{};
-    const std::string copy(text);
-    if (::strptime(copy.c_str(), "%a, %d %b %Y %H:%M:%S", &parts) == nullptr) return std::nullopt;
-    return time_of_seconds(::timegm(&parts)).nanoseconds;
+    return parse_date_ns(text, "%a, %d %b %Y %H:%M:%S");
+}
+
+std::optional<std::int64_t> parse_iso_date_ns(std::string_view text) {
+    return parse_date_ns(text, "%Y-%m-%dT%H:%M:%S");
 }
 
 }  // namespace perdure

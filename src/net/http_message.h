@@ -68,5 +68,7 @@ struct HttpRequest {
 
 /// "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, 5.6.7), as headers have it.
 std::optional<std::int64_t> parse_http_date_ns(std::string_view text);
+/// "2009-10-12T17:50:30.000Z", with or without fractions, which do not count.
+std::optional<std::int64_t> parse_iso_date_ns(std::string_view text);
 
 }  // namespace perdure

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <ctime>
 
 #include "base/try.h"
 #include "codec/crc32c.h"
@@ -18,13 +17,6 @@ constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::int64_t kMuchSkew = 600 * kSecond;
 constexpr const char* kDefaultRegion = "us-east-1";
 constexpr const char* kChecksumHeader = "x-amz-checksum-crc32c";
-
-std::optional<std::int64_t> time_of(std::string_view text, const char* format) {
-    std::tm parts{};
-    const std::string copy(text);
-    if (::strptime(copy.c_str(), format, &parts) == nullptr) return std::nullopt;
-    return time_of_seconds(::timegm(&parts)).nanoseconds;
-}
 
 std::string base64(ByteView bytes) {
     static constexpr std::string_view kDigits =
@@ -49,10 +41,6 @@ HttpHeader checksum_header(ByteView body) {
     for (std::size_t i = 0; i < big_endian.size(); ++i)
         big_endian[i] = static_cast<std::byte>(crc >> (24 - 8 * i) & 0xff);
     return {kChecksumHeader, base64(big_endian)};
-}
-
-std::optional<std::int64_t> parse_iso_date_ns(std::string_view text) {
-    return time_of(text, "%Y-%m-%dT%H:%M:%S");
 }
 
 S3Bucket::S3Bucket(S3Location location, const std::string& region, std::unique_ptr<HttpClient> http,

@@ -72,7 +72,5 @@ private:
 
 /// The header that makes a server check, and keep, the CRC32C of a body.
 HttpHeader checksum_header(ByteView body);
-/// "2009-10-12T17:50:30.000Z", as listings have it.
-std::optional<std::int64_t> parse_iso_date_ns(std::string_view text);
 
 }  // namespace perdure
