@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "repo/collection.h"
+#include "store/store_decorator.h"
 #include "support/repo_fixture.h"
 
 namespace perdure {
@@ -206,33 +207,15 @@ TEST_F(ClosedTest, ARecordBelowSaysNothingOfASession) {
 
 /// A commit whose answer was lost while a maintainer settled it: its own digest is stated.
 TEST_F(ClosedTest, ASessionThatWasSettledAsItEndedIsCommitted) {
-    class Settling final : public Store {
+    class Settling final : public StoreDecorator {
     public:
-        explicit Settling(Store& inner) : inner_(inner) {}
-        StoreProperties properties() const override { return inner_.properties(); }
+        using StoreDecorator::StoreDecorator;
         Result<void> create(const ObjectName& name, ByteView bytes, std::stop_token stop) override {
             auto created = inner_.create(name, bytes, std::move(stop));
             if (name.text().starts_with("points/") && on_end) on_end(name, bytes);
             return created;
         }
-        Result<Buffer> load(const ObjectName& name, ByteRange range,
-                            std::stop_token stop) override {
-            return inner_.load(name, range, std::move(stop));
-        }
-        Result<ObjectStat> stat(const ObjectName& name, std::stop_token stop) override {
-            return inner_.stat(name, std::move(stop));
-        }
-        Result<void> list(std::string_view prefix, const ListFn& fn,
-                          std::stop_token stop) override {
-            return inner_.list(prefix, fn, std::move(stop));
-        }
-        Result<void> remove(const ObjectName& name, std::stop_token stop) override {
-            return inner_.remove(name, std::move(stop));
-        }
         std::function<void(const ObjectName&, ByteView)> on_end;
-
-    private:
-        Store& inner_;
     };
     Settling store(fixture.store);
     Credentials credentials;

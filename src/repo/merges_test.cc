@@ -3,40 +3,11 @@
 #include <gtest/gtest.h>
 
 #include "repo/proto_io.h"
-#include "store/counting_store.h"
+#include "support/far_store.h"
 #include "support/repo_fixture.h"
 
 namespace perdure {
 namespace {
-
-/// Memory that answers as a store over a network.
-class FarStore final : public Store {
-public:
-    explicit FarStore(MemoryStore& memory) : counted(memory) {}
-    StoreProperties properties() const override {
-        StoreProperties properties;
-        properties.connections = connections;
-        return properties;
-    }
-    Result<void> create(const ObjectName& name, ByteView bytes, std::stop_token stop) override {
-        return counted.create(name, bytes, std::move(stop));
-    }
-    Result<Buffer> load(const ObjectName& name, ByteRange range, std::stop_token stop) override {
-        return counted.load(name, range, std::move(stop));
-    }
-    Result<ObjectStat> stat(const ObjectName& name, std::stop_token stop) override {
-        return counted.stat(name, std::move(stop));
-    }
-    Result<void> list(std::string_view prefix, const ListFn& fn, std::stop_token stop) override {
-        return counted.list(prefix, fn, std::move(stop));
-    }
-    Result<void> remove(const ObjectName& name, std::stop_token stop) override {
-        return counted.remove(name, std::move(stop));
-    }
-
-    std::uint32_t connections = 8;
-    CountingStore counted;
-};
 
 class MergesTest : public ::testing::Test {
 protected:

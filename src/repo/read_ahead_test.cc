@@ -4,44 +4,14 @@
 
 #include <thread>
 
-#include "store/counting_store.h"
 #include "store/fault_store.h"
-#include "store/memory_store.h"
+#include "support/far_store.h"
 
 namespace perdure {
 namespace {
 
 constexpr std::uint64_t kBlock = 256U << 10;
 constexpr std::uint64_t kBlocks = 64;
-
-/// Memory that answers as a store over a network.
-class FarStore final : public Store {
-public:
-    StoreProperties properties() const override {
-        StoreProperties properties;
-        properties.connections = far ? 8 : 2;
-        return properties;
-    }
-    Result<void> create(const ObjectName& name, ByteView bytes, std::stop_token stop) override {
-        return counted.create(name, bytes, std::move(stop));
-    }
-    Result<Buffer> load(const ObjectName& name, ByteRange range, std::stop_token stop) override {
-        return counted.load(name, range, std::move(stop));
-    }
-    Result<ObjectStat> stat(const ObjectName& name, std::stop_token stop) override {
-        return counted.stat(name, std::move(stop));
-    }
-    Result<void> list(std::string_view prefix, const ListFn& fn, std::stop_token stop) override {
-        return counted.list(prefix, fn, std::move(stop));
-    }
-    Result<void> remove(const ObjectName& name, std::stop_token stop) override {
-        return counted.remove(name, std::move(stop));
-    }
-
-    bool far = true;
-    MemoryStore memory;
-    CountingStore counted{memory};
-};
 
 class ReadAheadTest : public ::testing::Test {
 protected:
@@ -61,7 +31,8 @@ protected:
 
     const ObjectName name = ObjectName::parse("packs/std/d/00/x").value();
     Buffer pack;
-    FarStore store;
+    MemoryStore memory;
+    FarStore store{memory};
 };
 
 TEST_F(ReadAheadTest, BlocksInOrderTakeFewRequestsAndNoByteTwice) {
@@ -130,7 +101,7 @@ TEST_F(ReadAheadTest, AFailedReadFailsForItsCallerAlone) {
 }
 
 TEST_F(ReadAheadTest, ADiskIsReadBlockByBlock) {
-    store.far = false;
+    store.connections = 2;
     ReadAhead ahead(store);
     for (std::uint64_t block = 0; block < 8; ++block) expect_block(ahead, block, pack.size());
     EXPECT_EQ(requests(), 8U);

@@ -232,29 +232,16 @@ TEST_F(SessionTest, ReusesLeavesOfItsOwnCommittedSessionsOnly) {
 
 TEST_F(SessionTest, AStoreThatOverwritesIsRefused) {
     /// Accepts every create, as a bucket without conditional writes does.
-    class Overwriting final : public Store {
+    class Overwriting final : public StoreDecorator {
     public:
-        explicit Overwriting(MemoryStore& inner) : inner_(inner) {}
-        StoreProperties properties() const override { return inner_.properties(); }
+        explicit Overwriting(MemoryStore& memory) : StoreDecorator(memory), memory_(memory) {}
         Result<void> create(const ObjectName& name, ByteView bytes, std::stop_token) override {
-            inner_.plant(name, bytes);
+            memory_.plant(name, bytes);
             return {};
-        }
-        Result<Buffer> load(const ObjectName& n, ByteRange r, std::stop_token s) override {
-            return inner_.load(n, r, s);
-        }
-        Result<ObjectStat> stat(const ObjectName& n, std::stop_token s) override {
-            return inner_.stat(n, s);
-        }
-        Result<void> list(std::string_view p, const ListFn& f, std::stop_token s) override {
-            return inner_.list(p, f, s);
-        }
-        Result<void> remove(const ObjectName& n, std::stop_token s) override {
-            return inner_.remove(n, s);
         }
 
     private:
-        MemoryStore& inner_;
+        MemoryStore& memory_;
     } overwriting(fixture.store);
     Credentials credentials;
     credentials.writer = identity;

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/guarded.h"
-#include "store/store.h"
+#include "store/store_decorator.h"
 
 namespace perdure {
 
@@ -24,27 +24,16 @@ struct StoreCounts {
     friend bool operator==(const StoreCounts&, const StoreCounts&) = default;
 };
 
-class CountingStore final : public Store {
+class CountingStore final : public StoreDecorator {
 public:
     /// `inner` must outlive this.
-    explicit CountingStore(Store& inner) : inner_(inner) {}
+    using StoreDecorator::StoreDecorator;
 
-    StoreProperties properties() const override { return inner_.properties(); }
     Result<void> create(const ObjectName& name, ByteView bytes, std::stop_token stop) override;
     Result<Buffer> load(const ObjectName& name, ByteRange range, std::stop_token stop) override;
     Result<ObjectStat> stat(const ObjectName& name, std::stop_token stop) override;
     Result<void> list(std::string_view prefix, const ListFn& fn, std::stop_token stop) override;
     Result<void> remove(const ObjectName& name, std::stop_token stop) override;
-    ObjectVersions* versions() override { return inner_.versions(); }
-    ObjectLocks* locks() override { return inner_.locks(); }
-    Result<bool> fall_back_to_first(const ObjectName& name, std::stop_token stop) override {
-        return inner_.fall_back_to_first(name, std::move(stop));
-    }
-    Result<bool> is_covered(const ObjectName& name, std::stop_token stop) override {
-        return inner_.is_covered(name, std::move(stop));
-    }
-    void judge_by(Judge judge) override { inner_.judge_by(std::move(judge)); }
-    std::optional<StoreTraffic> traffic() const override { return inner_.traffic(); }
 
     StoreCounts counts() const {
         return counts_.with([](const StoreCounts& counts) { return counts; });
@@ -56,7 +45,6 @@ public:
 private:
     void add(VerbCount StoreCounts::*verb, std::uint64_t bytes);
 
-    Store& inner_;
     Guarded<StoreCounts> counts_;
 };
 

@@ -32,7 +32,7 @@ Error injected(const Fault& fault, std::string_view name) {
 }  // namespace
 
 FaultStore::FaultStore(Store& inner, std::uint64_t seed)
-    : inner_(inner), state_(State{{}, SeededRandom(seed)}) {}
+    : StoreDecorator(inner), state_(State{{}, SeededRandom(seed)}) {}
 
 void FaultStore::add(FaultRule rule) {
     state_.with([&](State& state) { state.rules.push_back(std::move(rule)); });

@@ -12,7 +12,7 @@
 
 #include "base/guarded.h"
 #include "base/random.h"
-#include "store/store.h"
+#include "store/store_decorator.h"
 
 namespace perdure {
 
@@ -44,7 +44,7 @@ struct FaultRule {
     std::uint32_t per_mille = 1000;      // chance that a matching call is one
 };
 
-class FaultStore final : public Store {
+class FaultStore final : public StoreDecorator {
 public:
     /// `inner` must outlive this.
     explicit FaultStore(Store& inner, std::uint64_t seed = 1);
@@ -57,22 +57,11 @@ public:
     std::uint64_t faults() const;         // injected so far
     std::uint64_t delayed_ticks() const;  // sum of all delays
 
-    StoreProperties properties() const override { return inner_.properties(); }
     Result<void> create(const ObjectName& name, ByteView bytes, std::stop_token stop) override;
     Result<Buffer> load(const ObjectName& name, ByteRange range, std::stop_token stop) override;
     Result<ObjectStat> stat(const ObjectName& name, std::stop_token stop) override;
     Result<void> list(std::string_view prefix, const ListFn& fn, std::stop_token stop) override;
     Result<void> remove(const ObjectName& name, std::stop_token stop) override;
-    ObjectVersions* versions() override { return inner_.versions(); }
-    ObjectLocks* locks() override { return inner_.locks(); }
-    Result<bool> fall_back_to_first(const ObjectName& name, std::stop_token stop) override {
-        return inner_.fall_back_to_first(name, std::move(stop));
-    }
-    Result<bool> is_covered(const ObjectName& name, std::stop_token stop) override {
-        return inner_.is_covered(name, std::move(stop));
-    }
-    void judge_by(Judge judge) override { inner_.judge_by(std::move(judge)); }
-    std::optional<StoreTraffic> traffic() const override { return inner_.traffic(); }
 
 private:
     struct State {
@@ -89,7 +78,6 @@ private:
     bool omits(std::string_view name);
     void corrupt(MutableByteView bytes);
 
-    Store& inner_;
     Guarded<State> state_;
 };
 

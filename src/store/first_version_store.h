@@ -20,27 +20,26 @@
 #include <vector>
 
 #include "base/guarded.h"
-#include "store/store.h"
+#include "store/store_decorator.h"
 
 namespace perdure {
 
-class FirstVersionStore final : public Store {
+class FirstVersionStore final : public StoreDecorator {
 public:
     /// `inner` must outlive this. `prefixes`: what names that decide begin with. `read_whole`:
     /// those among them whose names are all read, one after the other: one listing tells what is
     /// there.
     FirstVersionStore(Store& inner, std::vector<std::string> prefixes,
                       std::vector<std::string> read_whole = {})
-        : inner_(inner), prefixes_(std::move(prefixes)), read_whole_(std::move(read_whole)) {}
+        : StoreDecorator(inner),
+          prefixes_(std::move(prefixes)),
+          read_whole_(std::move(read_whole)) {}
 
-    StoreProperties properties() const override { return inner_.properties(); }
     Result<void> create(const ObjectName& name, ByteView bytes, std::stop_token stop) override;
     Result<Buffer> load(const ObjectName& name, ByteRange range, std::stop_token stop) override;
     Result<ObjectStat> stat(const ObjectName& name, std::stop_token stop) override;
     Result<void> list(std::string_view prefix, const ListFn& fn, std::stop_token stop) override;
     Result<void> remove(const ObjectName& name, std::stop_token stop) override;
-    ObjectVersions* versions() override { return inner_.versions(); }
-    ObjectLocks* locks() override { return inner_.locks(); }
     /// InvalidInput where an older version would still count.
     Result<void> put_back(const ObjectName& name, ByteView bytes, std::stop_token stop) override;
     /// Of names that do not decide, as those that do give their oldest version anyway.
@@ -50,7 +49,6 @@ public:
         judge_.with(
             [&](auto& current) { current = std::make_shared<const Judge>(std::move(judge)); });
     }
-    std::optional<StoreTraffic> traffic() const override { return inner_.traffic(); }
 
 private:
     bool decides(std::string_view name) const;
@@ -67,7 +65,6 @@ private:
     /// Of a name with several contents, the one that counts.
     Result<void> settle(const ObjectName& name, std::stop_token stop);
 
-    Store& inner_;
     const std::vector<std::string> prefixes_, read_whole_;
     Guarded<std::map<std::string, ObjectVersion, std::less<>>> first_;  // oldest stays oldest
     Guarded<std::set<std::string, std::less<>>> learnt_;                // of read_whole_

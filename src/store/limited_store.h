@@ -3,28 +3,23 @@
 #pragma once
 
 #include "base/rate_limiter.h"
-#include "store/store.h"
+#include "store/store_decorator.h"
 
 namespace perdure {
 
-class LimitedStore final : public Store {
+class LimitedStore final : public StoreDecorator {
 public:
     /// `inner` must outlive this. Bytes a second; 0: no limit.
     LimitedStore(Store& inner, std::uint64_t upload, std::uint64_t download, Clock& clock)
-        : inner_(inner), upload_(upload, clock), download_(download, clock) {}
+        : StoreDecorator(inner), upload_(upload, clock), download_(download, clock) {}
 
-    StoreProperties properties() const override { return inner_.properties(); }
     Result<void> create(const ObjectName& name, ByteView bytes, std::stop_token stop) override;
     Result<Buffer> load(const ObjectName& name, ByteRange range, std::stop_token stop) override;
     Result<ObjectStat> stat(const ObjectName& name, std::stop_token stop) override;
     Result<void> list(std::string_view prefix, const ListFn& fn, std::stop_token stop) override;
     Result<void> remove(const ObjectName& name, std::stop_token stop) override;
-    ObjectVersions* versions() override { return inner_.versions(); }
-    ObjectLocks* locks() override { return inner_.locks(); }
-    std::optional<StoreTraffic> traffic() const override { return inner_.traffic(); }
 
 private:
-    Store& inner_;
     RateLimiter upload_, download_;
 };
 

@@ -21,27 +21,10 @@ bool is_verdict(const ObjectName& name) {
 }
 
 /// One run of a kind; passes all on.
-class Passing : public Store {
+class Passing : public StoreDecorator {
 public:
     Passing(Store& inner, World& world, Place place)
-        : inner_(inner), world_(world), place_(place) {}
-
-    StoreProperties properties() const override { return inner_.properties(); }
-    Result<void> create(const ObjectName& n, ByteView b, std::stop_token s) override {
-        return inner_.create(n, b, s);
-    }
-    Result<Buffer> load(const ObjectName& n, ByteRange r, std::stop_token s) override {
-        return inner_.load(n, r, s);
-    }
-    Result<ObjectStat> stat(const ObjectName& n, std::stop_token s) override {
-        return inner_.stat(n, s);
-    }
-    Result<void> list(std::string_view p, const ListFn& f, std::stop_token s) override {
-        return inner_.list(p, f, s);
-    }
-    Result<void> remove(const ObjectName& n, std::stop_token s) override {
-        return inner_.remove(n, s);
-    }
+        : StoreDecorator(inner), world_(world), place_(place) {}
 
 protected:
     bool one_in(std::uint64_t n) {
@@ -51,7 +34,6 @@ protected:
     /// Past every fault and rule.
     MemoryStore& memory() { return world_.memory(place_); }
 
-    Store& inner_;
     World& world_;
     const Place place_;
     std::mutex mutex_;

@@ -23,31 +23,6 @@ const char* const kPassword = "correct horse";
 
 std::string host_of(int writer) { return "h" + std::to_string(writer); }
 
-/// Passes all on: what a run that nothing is planted into sees.
-class Unchanged final : public Store {
-public:
-    explicit Unchanged(Store& inner) : inner_(inner) {}
-    StoreProperties properties() const override { return inner_.properties(); }
-    Result<void> create(const ObjectName& n, ByteView b, std::stop_token s) override {
-        return inner_.create(n, b, s);
-    }
-    Result<Buffer> load(const ObjectName& n, ByteRange r, std::stop_token s) override {
-        return inner_.load(n, r, s);
-    }
-    Result<ObjectStat> stat(const ObjectName& n, std::stop_token s) override {
-        return inner_.stat(n, s);
-    }
-    Result<void> list(std::string_view p, const ListFn& f, std::stop_token s) override {
-        return inner_.list(p, f, s);
-    }
-    Result<void> remove(const ObjectName& n, std::stop_token s) override {
-        return inner_.remove(n, s);
-    }
-
-private:
-    Store& inner_;
-};
-
 Result<std::unique_ptr<Repository>> open_by_password(Store& store, Clock& clock, Random& random) {
     Credentials credentials;
     credentials.passphrase = Passphrase(kPassword);
@@ -172,7 +147,7 @@ Run World::make_run(Place place, RunKind, Conditions conditions) {
 std::unique_ptr<Store> World::planted(Place place, RunKind kind, Store& inner) {
     std::unique_ptr<Store> store;
     if (bug_ != nullptr && bug_->plant) store = bug_->plant(inner, *this, place, kind);
-    if (!store) store = std::make_unique<Unchanged>(inner);
+    if (!store) store = std::make_unique<StoreDecorator>(inner);
     return store;
 }
 
