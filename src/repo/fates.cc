@@ -15,13 +15,20 @@ namespace perdure {
 
 namespace {
 
+/// Denied if it is whole and yet no fate of that point; Corrupt or Unsupported may be damage.
 Result<Fate> read_fate(const Repository& repository, const Point& point, std::uint32_t number,
                        ByteView object) {
     const ObjectName name = names::fate(point.session(), number);
-    const auto opened = PERDURE_TRY(repository.open_by_maintainer(ObjectType::Fate, name, object));
-    Fate fate = PERDURE_TRY(decode_fate(opened.body).context(name.text()));
+    const auto opened = repository.open_by_maintainer(ObjectType::Fate, name, object);
+    const bool is_forged = !opened && opened.error().kind() == ErrorKind::Corrupt &&
+                           parse_frame(object) &&
+                           !repository.open_sealed(ObjectType::Fate, name, object);
+    if (is_forged) return Error(ErrorKind::Denied, opened.error().describe());
+    if (!opened) return opened.error();
+    Fate fate = PERDURE_TRY(decode_fate(opened->body).context(name.text()));
     if (fate.point != SessionDigest{point.session(), point.digest} || fate.number != number)
-        return Error(ErrorKind::Corrupt, name.text() + ": is about another point");
+        // Signed, so not damage: it decides nothing.
+        return Error(ErrorKind::Denied, name.text() + ": is about another point");
     return fate;
 }
 
@@ -114,22 +121,64 @@ Buffer FateWriter::seal(const Fate& fate) const {
         {Sealing::IndexKey, domain_.index_key, domain_.name.domain, domain_.name.generation});
 }
 
+/// A second time from the store where it reads as damaged: the way here may have damaged it.
+Result<Fate> FateWriter::read(const Point& point, std::uint32_t number, ByteView object,
+                              std::stop_token stop) const {
+    auto fate = read_fate(*repository_, point, number, object);
+    const bool may_be_damaged = !fate && (fate.error().kind() == ErrorKind::Corrupt ||
+                                          fate.error().kind() == ErrorKind::Unsupported);
+    if (!may_be_damaged) return fate;
+    const Buffer again = PERDURE_TRY(repository_->store().load(names::fate(point.session(), number),
+                                                               ByteRange::all(), std::move(stop)));
+    return read_fate(*repository_, point, number, again);
+}
+
+/// Of one that decides nothing, nothing; of one that may decide something and cannot be read, the
+/// error.
+Result<void> FateWriter::learn(Known& known, const Result<Fate>& fate) {
+    if (fate) {
+        apply(*fate, known.point);
+        const bool settles =
+            fate->kind == FateKind::Protected || fate->kind == FateKind::Unprotected;
+        if (settles) known.unread = 0;
+        return {};
+    }
+    switch (fate.error().kind()) {
+        case ErrorKind::Corrupt:
+        case ErrorKind::Unsupported: known.unread = known.next; return {};
+        case ErrorKind::Denied: return {};
+        default: return fate.error();
+    }
+}
+
+/// Whether the point may expire, by all that was decided about it.
+Result<void> FateWriter::may_expire(const Known& known) {
+    const std::string name = short_text(known.point.session());
+    const std::string hint =
+        "take the protection back first: `perdure protect --remove " + name + "`";
+    if (known.point.is_protected)
+        return Error(ErrorKind::Denied, "point " + name + " is protected").with_hint(hint);
+    if (known.unread != 0)
+        return Error(ErrorKind::Denied,
+                     "point " + name + " may be protected: " +
+                         names::fate(known.point.session(), known.unread).text() + " is damaged")
+            .with_hint(hint);
+    return {};
+}
+
 /// Puts `fate` behind all there are. False: the point has expired, nothing was added. A repeated
 /// call with the same fate finds what an earlier one may have created.
 Result<bool> FateWriter::append(const Point& point, Fate& fate, std::stop_token stop) const {
     Store& store = repository_->store();
-    Point now = point;
-    now.is_protected = now.expired = false;
-    for (fate.number = 1;; ++fate.number) {
+    Known known{point};
+    known.point.is_protected = known.point.expired = false;
+    for (;; ++known.next) {
+        fate.number = known.next;
         const ObjectName name = names::fate(point.session(), fate.number);
         const Buffer own = seal(fate);
         auto there = store.load(name, ByteRange::all(), stop);
         if (!there && there.error().kind() == ErrorKind::NotFound) {
-            if (fate.kind == FateKind::Expired && now.is_protected)
-                return Error(ErrorKind::Denied,
-                             "point " + short_text(point.session()) + " is protected")
-                    .with_hint("take the protection back first: `perdure protect --remove " +
-                               short_text(point.session()) + "`");
+            if (fate.kind == FateKind::Expired) PERDURE_TRY(may_expire(known));
             auto created = store.create(name, own, stop);
             if (created) return true;
             if (created.error().kind() != ErrorKind::AlreadyExists)
@@ -138,9 +187,8 @@ Result<bool> FateWriter::append(const Point& point, Fate& fate, std::stop_token 
         }
         if (!there) return std::move(there).error();
         if (equal(*there, own)) return true;
-        if (const auto other = read_fate(*repository_, point, fate.number, *there))
-            apply(*other, now);
-        if (now.expired) return false;
+        PERDURE_TRY(learn(known, read(point, fate.number, *there, stop)));
+        if (known.point.expired) return false;
     }
 }
 

@@ -30,6 +30,17 @@ protected:
         fate.kind = kind;
         return fate;
     }
+    std::unique_ptr<Repository> open_through(Store& store) {
+        Credentials credentials;
+        credentials.passphrase = Passphrase("correct horse");
+        return *Repository::open(store, credentials, f.clock, system_random(), {});
+    }
+    WriterIdentity enrol_maintainer() {
+        Certificate certificate;
+        certificate.name = "maintainer";
+        certificate.role = Role::Maintainer;
+        return *f.repository->enrol(certificate, {});
+    }
     std::size_t stored(const Point& point) {
         std::size_t count = 0;
         EXPECT_TRUE(f.store.list(names::fate_prefix(point.session()),
@@ -89,10 +100,7 @@ TEST_F(Fates, NothingIsDecidedAboutAnExpiredPoint) {
 }
 
 TEST_F(Fates, AMaintainerDecidesAndAWriterDoesNot) {
-    Certificate certificate;
-    certificate.role = Role::Maintainer;
-    certificate.name = "keeper";
-    const WriterIdentity keeper = *f.repository->enrol(certificate, {});
+    const WriterIdentity keeper = enrol_maintainer();
     const auto opened = f.open(keeper);
     ASSERT_TRUE(opened);
     const auto by_keeper = FateWriter::open(**opened, &keeper);
@@ -131,6 +139,38 @@ TEST_F(Fates, WhatIsAboutAnotherPointOnlyTakesItsNumber) {
     ASSERT_TRUE(after);
     EXPECT_EQ(after->expired.size(), 1U);
     EXPECT_EQ(after->problems.size(), 1U);
+}
+
+TEST_F(Fates, AProtectionThatIsDamagedOnTheWayIsReadAgain) {
+    const Point first = point();
+    ASSERT_TRUE(fates().add(first, fate(FateKind::Protected), {}));
+    FaultStore faulty(f.store);
+    const auto again = open_through(faulty);
+    FaultRule rule;
+    rule.fault = {FaultKind::CorruptBytes};
+    rule.verb = StoreVerb::Load;
+    rule.prefix = "fate/";
+    rule.times = 1;
+    faulty.add(rule);
+    const auto refused = FateWriter::open(*again, nullptr)->expire(first, "", {});
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().describe().find("is protected"), std::string::npos);
+}
+
+TEST_F(Fates, APointWhoseFateIsDamagedExpiresOnceItsProtectionIsTakenBack) {
+    const Point first = point();
+    ASSERT_TRUE(fates().add(first, fate(FateKind::Protected), {}));
+    const ObjectName name = names::fate(first.session(), 1);
+    Buffer bytes = *f.store.load(name, ByteRange::all(), {});
+    bytes[bytes.size() / 2] ^= std::byte{1};
+    f.store.plant(name, bytes);
+    const auto refused = fates().expire(first, "", {});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind(), ErrorKind::Denied);
+    EXPECT_NE(refused.error().describe().find(name.text()), std::string::npos);
+    EXPECT_EQ(stored(first), 1U);
+    ASSERT_TRUE(fates().add(first, fate(FateKind::Unprotected), {}));
+    EXPECT_TRUE(*fates().expire(first, "", {}));
 }
 
 TEST_F(Fates, ALostAnswerAddsNoSecondExpiry) {
