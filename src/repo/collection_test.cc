@@ -294,6 +294,30 @@ TEST_F(CollectionTest, ASupersededCheckpointKeepsNothingAndOneThatIsNotDoes) {
     expect_readable(other, {0});
 }
 
+TEST_F(CollectionTest, ASupersededCheckpointWhoseIndexIsGoneStopsNoCollection) {
+    const Made first = commit({"one"}, {}, EndKind::Checkpoint);
+    const auto end = repository().load_point(first.session, {});
+    ASSERT_TRUE(end);
+    commit({"two"}, {}, EndKind::Files, {{first.session, end->digest}});
+    const ObjectName index = names::index(first.session);
+    must_gc();
+    must_gc();
+    ASSERT_FALSE(fixture.store.stat(index, {})) << "nothing needs it any more";
+    const Made gone = commit({"three"});
+    expire(gone.session);
+    EXPECT_EQ(must_gc().deleted.packs, 1U);
+}
+
+TEST_F(CollectionTest, ACheckpointThatCountsAndWhoseIndexIsGoneStopsACollection) {
+    const Made first = commit({"one"}, {}, EndKind::Checkpoint);
+    expire(commit({"two"}).session);
+    const ObjectName index = names::index(first.session);
+    ASSERT_TRUE(fixture.store.remove(index, {}));
+    const auto stopped = gc();
+    ASSERT_FALSE(stopped);
+    EXPECT_NE(stopped.error().describe().find(index.text()), std::string::npos);
+}
+
 TEST_F(CollectionTest, AMissingOrDamagedIndexOfALivePointStopsAndIsNamed) {
     const Made kept = commit({"one"});
     expire(commit({"two"}).session);

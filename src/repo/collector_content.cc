@@ -124,6 +124,11 @@ Result<void> CollectorDriver::tally(SessionName session, bool protects) {
         session, end.index, stop_, joins ? IndexParts::All : IndexParts::WithoutLiveness);
     const bool is_gone = !index && index.error().kind() == ErrorKind::NotFound;
     if (is_gone && !protects) return {};
+    // What supersedes a checkpoint comes behind it: the end of the walk tells whether it counts.
+    if (is_gone && is_checkpoint) {
+        checkpoints_.emplace(session, *end.index);
+        return {};
+    }
     // Or it expired while this walk went on, and another maintainer has collected it since.
     if (is_gone) {
         PERDURE_TRY(read_fates());
