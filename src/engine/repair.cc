@@ -1,6 +1,7 @@
 #include "engine/repair.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 
@@ -47,9 +48,19 @@ public:
             repository_.forget_enrolments();
             checked = PERDURE_TRY(check());
         }
-        if (PERDURE_TRY(move_blocks(checked)) && !options_.dry_run) checked = PERDURE_TRY(check());
-        if (PERDURE_TRY(replace_points(checked)) && !options_.dry_run)
+        // Again, as what could not be read the first time may need blocks too.
+        for (int round = 0; round < kMostRounds && PERDURE_TRY(move_blocks(checked)); ++round) {
+            if (options_.dry_run) break;
             checked = PERDURE_TRY(check());
+        }
+        // On a dry run what can be put back or moved is not yet.
+        const bool is_told = options_.dry_run && options_.from != nullptr;
+        const std::set<SessionName> hurt = hurt_points(checked);
+        if (!hurt.empty() && !is_told) {
+            const auto surely = PERDURE_TRY(confirm(checked, hurt));
+            if (PERDURE_TRY(replace_points(surely)) && !options_.dry_run)
+                checked = PERDURE_TRY(check());
+        }
         if (!options_.dry_run && !result_.actions.empty()) PERDURE_TRY(record());
         result_.after = std::move(checked.findings);
         result_.outcome = checked.outcome;
@@ -59,8 +70,10 @@ public:
     }
 
 private:
-    Result<CheckResult> check() {
+    /// `points`: only these; empty: everything.
+    Result<CheckResult> check(std::set<SessionName> points = {}) {
         CheckOptions options;
+        options.points = std::move(points);
         options.level = options_.level;
         options.workers = options_.workers;
         return run_check(repository_, options, reporter_, stop_);
@@ -179,14 +192,30 @@ private:
 
     using Slots = std::map<BirthPack, std::set<std::uint32_t>>;
 
+    /// Where the check could read every record, one that cannot be read now says nothing of what is
+    /// needed. `text`: what was said of it.
+    static Result<void> expect_damage(const CheckResult& checked, const std::string& text) {
+        const bool found = std::any_of(
+            checked.findings.begin(), checked.findings.end(),
+            [](const CheckFinding& f) { return !f.note && !names::parse_pack(f.object); });
+        if (found) return {};
+        return Error(ErrorKind::Unavailable, text + ": cannot be read now, and could a moment ago")
+            .with_hint("nothing was replaced; run `perdure repair` again");
+    }
+
     /// What the points that count need.
-    Result<LivenessMarks> live_blocks() {
+    Result<LivenessMarks> live_blocks(const CheckResult& checked) {
         LivenessMarks live;
         const PointList list = PERDURE_TRY(repository_.list_points(stop_));
+        for (const Problem& problem : list.problems)
+            PERDURE_TRY(expect_damage(checked, problem.object + ": " + problem.text));
         for (const Point& point : list.points) {
             const auto marks = load_liveness(repository_, point, registry_, stop_);
             if (!marks && ends_repair(marks.error())) return marks.error();
-            if (!marks) continue;  // its point is replaced
+            if (!marks) {
+                PERDURE_TRY(expect_damage(checked, marks.error().describe()));
+                continue;  // its point is replaced
+            }
             for (std::uint32_t pack = 0; pack < marks->bitmaps().size(); ++pack)
                 if (!marks->bitmaps()[pack].empty())
                     live.mark(PackNumber{pack}, marks->bitmaps()[pack]);
@@ -196,8 +225,8 @@ private:
 
     /// The live blocks of a session whose index is lost: nothing says where they lie but their
     /// packs themselves, which no collector believes.
-    Result<void> want_unplaced(SessionName session, PackCatalog& catalog, const LivenessMarks& live,
-                               Slots& wanted) {
+    Result<void> want_unplaced(const CheckResult& checked, SessionName session,
+                               PackCatalog& catalog, const LivenessMarks& live, Slots& wanted) {
         std::vector<BirthPack> packs;
         PERDURE_TRY(repository_.store().list(
             "packs/",
@@ -208,7 +237,7 @@ private:
             },
             stop_));
         for (const BirthPack& pack : packs)
-            for (const auto& [birth, slots] : blocks_of(pack, catalog, live))
+            for (const auto& [birth, slots] : PERDURE_TRY(blocks_of(checked, pack, catalog, live)))
                 for (const std::uint32_t slot : slots)
                     if (!PERDURE_TRY(stays_elsewhere({birth, slot}, catalog)))
                         wanted[birth].insert(slot);
@@ -216,10 +245,15 @@ private:
     }
 
     /// The live blocks that a pack holds.
-    Slots blocks_of(const BirthPack& pack, PackCatalog& catalog, const LivenessMarks& live) {
+    Result<Slots> blocks_of(const CheckResult& checked, const BirthPack& pack, PackCatalog& catalog,
+                            const LivenessMarks& live) {
         Slots slots;
         const auto access = catalog.find(registry_.number_of(pack), stop_);
-        if (!access) return slots;
+        if (!access && ends_repair(access.error())) return access.error();
+        if (!access) {
+            PERDURE_TRY(expect_damage(checked, names::index(pack.session).text()));
+            return slots;
+        }
         for (const SlotEntry& slot : (*access)->table.slots)
             if (live.contains(registry_.number_of(slot.birth.pack), slot.birth.slot))
                 slots[slot.birth.pack].insert(slot.birth.slot);
@@ -235,17 +269,18 @@ private:
 
     Result<bool> move_blocks(const CheckResult& checked) {
         lists_ = PERDURE_TRY(ObeyedLists::load_all(repository_, stop_));
-        const LivenessMarks live = PERDURE_TRY(live_blocks());
+        const LivenessMarks live = PERDURE_TRY(live_blocks(checked));
         PackCatalog catalog(repository_, registry_);
         Slots wanted;
         std::map<std::string, Slots> packs;  // that are damaged, by name
         for (const CheckFinding& finding : checked.findings) {
             const auto pack = names::parse_pack(finding.object);
             const auto index = names::parse_index(finding.object);
-            if (index && !finding.note) PERDURE_TRY(want_unplaced(*index, catalog, live, wanted));
+            if (index && !finding.note)
+                PERDURE_TRY(want_unplaced(checked, *index, catalog, live, wanted));
             if (!pack || finding.note || finding.kind == "stray" || finding.kind == kCovered)
                 continue;
-            packs[finding.object] = blocks_of(pack->pack, catalog, live);
+            packs[finding.object] = PERDURE_TRY(blocks_of(checked, pack->pack, catalog, live));
             for (const auto& [birth, slots] : packs[finding.object])
                 for (const std::uint32_t slot : slots)
                     if (!PERDURE_TRY(stays_elsewhere({birth, slot}, catalog)))
@@ -254,20 +289,27 @@ private:
         for (const auto& [birth, slots] : checked.lost_blocks)
             for (const std::uint32_t slot : slots)
                 if (live.contains(registry_.number_of(birth), slot)) wanted[birth].insert(slot);
-        if (wanted.empty() && packs.empty()) return false;
+        forget_lost(wanted);
         for (const auto& [birth, slots] : wanted)
             act(RepairAction::Kind::MoveBlocks, birth.pack.hex(),
                 "of session " + short_text(birth.session), slots.size());
-        if (options_.dry_run) return true;
-        const Slots lost = PERDURE_TRY(move(wanted));
-        PERDURE_TRY(set_packs_aside(packs, lost));
-        return true;
+        if (options_.dry_run) return !wanted.empty() || !packs.empty();
+        PERDURE_TRY(move(wanted));
+        const bool any_aside = PERDURE_TRY(set_packs_aside(packs));
+        return any_aside || !wanted.empty();
     }
 
-    /// Gives those that could not be had.
-    Result<Slots> move(const Slots& wanted) {
-        Slots lost;
-        if (wanted.empty()) return lost;
+    /// Those that an earlier round could not have.
+    void forget_lost(Slots& wanted) const {
+        for (const auto& [birth, slots] : lost_)
+            if (const auto at = wanted.find(birth); at != wanted.end())
+                for (const std::uint32_t slot : slots) at->second.erase(slot);
+        std::erase_if(wanted, [](const auto& of_birth) { return of_birth.second.empty(); });
+    }
+
+    /// Adds those that could not be had to lost_.
+    Result<void> move(const Slots& wanted) {
+        if (wanted.empty()) return {};
         SessionOptions options;
         options.purpose = SessionPurpose::Repair;
         options.pack_size = repository_.store().properties().pack_size;
@@ -277,17 +319,15 @@ private:
         own.attach(*session);
         std::optional<BlockMover> other;
         if (options_.from != nullptr) other.emplace(*options_.from, registry_).attach(*session);
+        BlockMover* const elsewhere = other ? &*other : nullptr;
+        // Each twice: the way here may have damaged them.
+        const std::array<BlockMover*, 4> movers{&own, elsewhere, &own, elsewhere};
         for (const auto& [birth, slots] : wanted) {
-            const PackNumber number = registry_.number_of(birth);
             std::vector<std::uint32_t> left(slots.begin(), slots.end());
-            for (BlockMover* mover : {&own, other ? &*other : nullptr}) {
-                if (mover == nullptr || left.empty()) continue;
-                std::vector<std::uint32_t> missed;
-                for (const auto& one : PERDURE_TRY(mover->move(number, left, stop_)))
-                    missed.push_back(one.slot);
-                left = std::move(missed);
-            }
-            if (!left.empty()) lost[birth].insert(left.begin(), left.end());
+            for (BlockMover* const mover : movers)
+                if (mover != nullptr && !left.empty())
+                    left = PERDURE_TRY(move_by(*mover, birth, left));
+            if (!left.empty()) lost_[birth].insert(left.begin(), left.end());
         }
         PERDURE_TRY(own.end_packs(stop_));
         if (other) PERDURE_TRY(other->end_packs(stop_));
@@ -295,36 +335,73 @@ private:
         header.kind = EndKind::EndRecord;
         header.started_ns = header.finished_ns = repository_.clock().now().nanoseconds;
         PERDURE_TRY(session->commit(header, std::nullopt, std::nullopt, stop_));
-        return lost;
+        return {};
     }
 
-    /// Those whose live blocks all lie elsewhere now.
-    Result<void> set_packs_aside(const std::map<std::string, Slots>& packs, const Slots& lost) {
+    /// Gives those that it could not.
+    Result<std::vector<std::uint32_t>> move_by(BlockMover& mover, const BirthPack& birth,
+                                               const std::vector<std::uint32_t>& slots) {
+        std::vector<std::uint32_t> missed;
+        for (const auto& one : PERDURE_TRY(mover.move(registry_.number_of(birth), slots, stop_)))
+            missed.push_back(one.slot);
+        return missed;
+    }
+
+    bool is_lost(const BirthPack& birth, const std::set<std::uint32_t>& slots) const {
+        const auto at = lost_.find(birth);
+        return at != lost_.end() &&
+               std::any_of(slots.begin(), slots.end(),
+                           [&](std::uint32_t slot) { return at->second.contains(slot); });
+    }
+
+    /// Those whose live blocks all lie elsewhere now. False if there are none.
+    Result<bool> set_packs_aside(const std::map<std::string, Slots>& packs) {
+        bool any = false;
         for (const auto& [text, held] : packs) {
             const bool needed = std::any_of(held.begin(), held.end(), [&](const auto& of_birth) {
-                const auto at = lost.find(of_birth.first);
-                return at != lost.end() &&
-                       std::any_of(of_birth.second.begin(), of_birth.second.end(),
-                                   [&](std::uint32_t slot) { return at->second.contains(slot); });
+                return is_lost(of_birth.first, of_birth.second);
             });
             const ObjectName name = PERDURE_TRY(ObjectName::parse(text));
             const auto there = repository_.store().stat(name, stop_);
             if (needed || held.empty() || !there) continue;
+            any = true;
             act(RepairAction::Kind::SetAside, text, "its blocks lie in other packs now");
             PERDURE_TRY(set_aside(repository_.store(), repository_, name, std::nullopt,
                                   "its blocks lie in other packs now", stop_));
         }
-        return {};
+        return any;
     }
 
     // ---- points
 
-    Result<bool> replace_points(const CheckResult& checked) {
+    static std::set<SessionName> hurt_points(const CheckResult& checked) {
         std::set<SessionName> hurt;
         for (const CheckFinding& finding : checked.findings)
             hurt.insert(finding.points.begin(), finding.points.end());
-        // On a dry run what can be put back or moved is not yet.
-        if (options_.dry_run && options_.from != nullptr) return false;
+        return hurt;
+    }
+
+    /// What stands for a point stays, and what it leaves out is gone: not because of bytes that
+    /// were damaged on the way. A second look must find nothing that the first one did not; gives
+    /// the points that are still hurt then.
+    Result<std::set<SessionName>> confirm(const CheckResult& checked,
+                                          const std::set<SessionName>& hurt) {
+        const CheckResult again = PERDURE_TRY(check(hurt));
+        const auto same = [](const CheckFinding& a) {
+            return [&](const CheckFinding& b) { return a.object == b.object && a.kind == b.kind; };
+        };
+        for (const CheckFinding& finding : again.findings) {
+            const bool known =
+                finding.note || finding.points.empty() ||
+                std::any_of(checked.findings.begin(), checked.findings.end(), same(finding));
+            if (known) continue;
+            return Error(ErrorKind::Unavailable, finding.object + ": reads differently each time")
+                .with_hint("no point was replaced; run `perdure repair` again");
+        }
+        return hurt_points(again);
+    }
+
+    Result<bool> replace_points(const std::set<SessionName>& hurt) {
         bool any = false;
         const PointList list = PERDURE_TRY(repository_.list_points(stop_));
         for (const Point& point : list.points) {
@@ -372,6 +449,7 @@ private:
     PackRegistry registry_;
     std::set<std::string> tried_;
     ObeyedLists lists_;
+    Slots lost_;  // blocks that nobody has
     RepairResult result_;
 };
 

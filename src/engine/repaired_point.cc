@@ -47,7 +47,7 @@ public:
 private:
     Result<void> page(PageAddress at, const std::string& first, int depth) {
         if (stop_.stop_requested()) return Error(ErrorKind::Cancelled, "interrupted");
-        auto read = read_page(at, depth);
+        auto read = unless_on_the_way([&] { return read_page(at, depth); });
         if (!read && !is_loss(read.error())) return std::move(read).error();
         if (!read) {
             on_lost_(first, "and what followed it: " + read.error().describe());
@@ -57,6 +57,13 @@ private:
         for (const InnerChild& child : read->children)
             PERDURE_TRY(page(child.page, child.first_path, depth + 1));
         return {};
+    }
+
+    /// A second time where something is lost: the way here may have damaged it.
+    template <class Read>
+    static auto unless_on_the_way(const Read& read) -> decltype(read()) {
+        auto got = read();
+        return got || !is_loss(got.error()) ? got : read();
     }
 
     struct Page {
@@ -77,11 +84,14 @@ private:
 
     Result<void> take(TreeEntry entry) {
         const std::string path = entry.entry.path;
-        auto whole = reader_.cursor(root_).complete(entry);
+        auto whole = unless_on_the_way([&] { return reader_.cursor(root_).complete(entry); });
         const bool described = whole.has_value();
         if (described)
-            whole = reader_.read(
-                entry.recipe, true, [](std::uint64_t, ByteView) { return Result<void>(); }, stop_);
+            whole = unless_on_the_way([&] {
+                return reader_.read(
+                    entry.recipe, true, [](std::uint64_t, ByteView) { return Result<void>(); },
+                    stop_);
+            });
         if (whole) return on_entry_(std::move(entry));
         if (!is_loss(whole.error())) return whole;
         if (described && on_damaged_ && PERDURE_TRY(on_damaged_(entry)))

@@ -10,6 +10,12 @@ namespace {
 // are read again.
 constexpr std::uint64_t kHeaderGuess = 4096;
 
+/// Whether an object is there and whole is not known now.
+bool says_nothing(const Error& error) {
+    return error.kind() == ErrorKind::Cancelled || error.kind() == ErrorKind::Unavailable ||
+           error.kind() == ErrorKind::Timeout;
+}
+
 }  // namespace
 
 Result<PackHeader> read_pack_header(const Repository& repository, const ObjectName& name,
@@ -86,16 +92,27 @@ Result<std::shared_ptr<const PackAccess>> PackCatalog::find(PackNumber number,
         return at == s.packs.end() ? nullptr : at->second;
     });
     if (known) return known;
-    if (!tried) {
-        auto index =
-            repository_.load_index(pack.session, std::nullopt, stop, IndexParts::WithoutLiveness);
-        if (!index && index.error().kind() == ErrorKind::Cancelled) return std::move(index).error();
-        if (index) {
-            learn(**index);
-            return find(number, stop);
-        }
+    if (tried) return scan(pack, stop);
+    const auto index = load_index_of(pack.session, stop);
+    if (index) {
+        learn(**index);
+        return find(number, stop);
     }
-    return scan(pack, stop);
+    if (says_nothing(index.error())) return index.error();
+    auto scanned = scan(pack, stop);
+    // What the index would have said of it is still not known.
+    if (!scanned && index.error().kind() == ErrorKind::Io) return index.error();
+    return scanned;
+}
+
+/// A second time where it reads as damaged: the way here may have damaged it.
+Result<std::shared_ptr<const Index>> PackCatalog::load_index_of(SessionName session,
+                                                                std::stop_token stop) {
+    const auto load = [&] {
+        return repository_.load_index(session, std::nullopt, stop, IndexParts::WithoutLiveness);
+    };
+    auto index = load();
+    return index || index.error().kind() != ErrorKind::Corrupt ? index : load();
 }
 
 Result<std::optional<ObjectName>> PackCatalog::locate(const BirthPack& pack, std::stop_token stop) {

@@ -32,7 +32,8 @@ public:
     PackCatalog(const Repository& repository, PackRegistry& registry)
         : repository_(repository), registry_(registry) {}
 
-    /// NotFound, naming the pack, if neither an index nor the packs themselves know it.
+    /// NotFound, naming the pack, if neither an index nor the packs themselves know it; never
+    /// because the index could not be reached.
     Result<std::shared_ptr<const PackAccess>> find(PackNumber, std::stop_token);
     BirthPack pack_of(PackNumber number) const { return registry_.pack_of(number); }
     /// Where else copies of a block lie. A pack that is gone was perhaps dropped since this reader
@@ -61,6 +62,7 @@ private:
         std::map<BirthPack, std::shared_ptr<const PackAccess>> openers;  // of copied blocks
     };
     Result<std::shared_ptr<const MovedBlocks>> moved_blocks(bool again, std::stop_token);
+    Result<std::shared_ptr<const Index>> load_index_of(SessionName, std::stop_token);
     Result<std::shared_ptr<const PackAccess>> scan(const BirthPack&, std::stop_token);
     Result<std::optional<ObjectName>> locate(const BirthPack&, std::stop_token);
 

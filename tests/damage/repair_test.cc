@@ -6,6 +6,7 @@
 
 #include "engine/repair.h"
 #include "engine/replicate.h"
+#include "store/fault_store.h"
 #include "support/small_repository.h"
 
 namespace perdure {
@@ -230,6 +231,46 @@ TEST_F(RepairTest, WithoutAnotherRepositoryALostIndexIsMadeAnew) {
         expect_all_whole(*repository, short_text(session));
         EXPECT_NE(check(*repository).outcome, Outcome::Failed) << short_text(session);
     }
+}
+
+/// A read that fails once, or is damaged on the way, at every other read of a repair in turn: what
+/// the replica has is never left out of a point, neither then nor by the repair that follows.
+TEST_F(RepairTest, AReadThatFailsOnceCostsNoPointAFile) {
+    std::vector<std::string> packs;
+    for (const auto& [name, bytes] : good_)
+        if (names::parse_pack(name)) packs.push_back(name);
+    // The last pack of metadata: all of the newest point's pages.
+    const ObjectName lost = *ObjectName::parse(packs.back());
+    std::uint64_t cases = 0;
+    for (const Fault& fault : {Fault{FaultKind::FailBefore, ErrorKind::Io},
+                               Fault{FaultKind::CorruptBytes, ErrorKind::Corrupt}})
+        for (std::uint64_t skip = 0;; skip += 2) {
+            put_all_right();
+            ASSERT_TRUE(world_->store.remove(lost, {}));
+            FaultStore faulty(world_->store);
+            const auto repository = open(faulty, SmallRepository::kPassword);
+            ASSERT_TRUE(repository);
+            FaultRule rule;
+            rule.fault = fault;
+            rule.verb = StoreVerb::Load;
+            rule.skip = skip;
+            rule.times = 1;
+            faulty.add(rule);
+            RepairOptions options;
+            options.workers = 1;
+            options.from = replica_.get();
+            Reporter reporter;
+            static_cast<void>(
+                run_repair(*repository, maintainer_, LocalCache(), options, reporter, {})
+                    .has_value());
+            const auto after = open(world_->store, SmallRepository::kPassword);
+            repair(*after, replica_.get());
+            expect_all_whole(*after, "a failed read " + std::to_string(skip));
+            if (HasFailure() || faulty.faults() == 0) break;
+            ++cases;
+        }
+    EXPECT_GT(cases, 100U);
+    cases_ += cases;
 }
 
 TEST_F(RepairTest, ALostFileIsNamedAndAllOthersComeBack) {
