@@ -163,6 +163,8 @@ Result<void> check_unbound_indexes(CheckState& state, const Sessions& sessions) 
                 object && state.repository.lacks_key_of(*object))
                 continue;
             state.add(name, finding_kind(index.error()), index.error().describe());
+        } else if (PERDURE_TRY(state.repository.is_imported(s.writer, state.stop))) {
+            state.note(name, "unbound", "came from elsewhere, and its copy was interrupted");
         } else if (!state.inventory.log.contains(s)) {
             state.add(name, "stray", "no session of that number was begun");
         } else if (sessions.ended.contains(s) && !sessions.fenced.contains(s)) {

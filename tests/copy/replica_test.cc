@@ -165,6 +165,7 @@ TEST_F(ReplicaTest, KilledAtAnyWriteItIsFinishedByTheNextRun) {
         faults.add(dead);
         const auto killed = copy();
         faults.clear();
+        EXPECT_NE(check().outcome, Outcome::Failed) << "after " << survived << " writes";
         const auto finished = copy();
         ASSERT_TRUE(finished) << finished.error().describe();
         const auto list = to->list_points({});
