@@ -425,17 +425,19 @@ public:
     Result<void> remove(const ObjectName&, std::stop_token) override { return {}; }
 };
 
-/// Packs of sessions that have not ended count as left over by nobody.
+/// Packs of sessions that have not ended count as left over by nobody: gone once it has looked.
 class TakesOpenForOrphans final : public Passing {
 public:
     using Passing::Passing;
-    Result<void> remove(const ObjectName& n, std::stop_token s) override {
+    Result<void> list(std::string_view prefix, const ListFn& fn, std::stop_token s) override {
+        auto done = inner_.list(prefix, fn, s);
+        if (prefix != "packs/") return done;
         for (const auto& [name, bytes] : memory().contents()) {
             const auto pack = names::parse_pack(name);
             if (pack && !memory().stat(names::point(pack->pack.session), {}))
                 static_cast<void>(memory().remove(*ObjectName::parse(name), {}).has_value());
         }
-        return inner_.remove(n, s);
+        return done;
     }
 };
 

@@ -71,6 +71,7 @@ struct Conditions {
     std::optional<std::uint64_t> dies_at;  // that call is the last one
     bool dies_done = false;                // having done what was asked
     std::set<std::uint64_t> pauses;        // calls at which others run
+    std::uint32_t connections = 1;         // more: records are read in no certain order
 };
 
 /// What all runs of a seed asked for, and what reached the store.
@@ -93,7 +94,11 @@ public:
     bool is_disturbed() const { return disturbed_; }
     std::uint64_t attempts() const { return calls_; }
 
-    StoreProperties properties() const override { return inner_.properties(); }
+    StoreProperties properties() const override {
+        StoreProperties properties = inner_.properties();
+        properties.connections = conditions_.connections;
+        return properties;
+    }
     Result<void> create(const ObjectName& name, ByteView bytes, std::stop_token stop) override;
     Result<Buffer> load(const ObjectName& name, ByteRange range, std::stop_token stop) override;
     Result<ObjectStat> stat(const ObjectName& name, std::stop_token stop) override;

@@ -7,7 +7,6 @@
 #include "base/try.h"
 #include "engine/copy.h"
 #include "engine/forget.h"
-#include "engine/repair.h"
 #include "engine/replicate.h"
 #include "planted.h"
 #include "repo/session_cache.h"
@@ -33,6 +32,15 @@ template <class T>
 T must(Result<T> result) {
     EXPECT_TRUE(result) << result.error().describe();
     return std::move(*result);
+}
+
+std::string points_of(const CopyResult& done) {
+    std::string text;
+    for (const PointCopy& one : done.points)
+        text += short_text(one.from.session()) +
+                (one.state == PointCopy::State::Copied ? " copied; " : " not copied; ") +
+                one.problem;
+    return text;
 }
 
 /// difference() tells what is otherwise, or why it could not be told.
@@ -81,6 +89,7 @@ World::World(const Start& start, std::uint64_t seed, const PlantedBug* bug, Tota
     fill(Place::Copy, start.copy);
     if (random_.below(2) == 0) caches_ = std::make_unique<TempDir>(TempDir::memory());
     profile_ = static_cast<std::uint32_t>(random_.below(6));
+    if (random_.below(4) == 0) connections_ = 8;
 }
 
 World::~World() {
@@ -100,6 +109,14 @@ void World::violated(const std::string& what) {
 void World::trace(const std::string& text) const {
     static const bool is_on = std::getenv("PERDURE_SIM_TRACE") != nullptr;
     if (is_on) std::fprintf(stderr, "%*s%s\n", 2 * depth_, "", text.c_str());
+}
+
+void World::trace_repair(const Result<RepairResult>& done) const {
+    trace(std::string("repair: ") + (done ? "done" : done.error().describe()));
+    if (!done) return;
+    for (const CheckFinding& f : done->before)
+        trace("  " + f.object + " " + f.kind + ": " + f.text);
+    for (const RepairAction& a : done->actions) trace("  -> " + a.object + ": " + a.text);
 }
 
 std::string World::describe(const std::string& what, const Error& error) const {
@@ -125,6 +142,7 @@ Conditions World::weather() {
     if (profile_ == 4 && random_.below(3) == 0)
         c.outage_from = random_.below(calls), c.outage_calls = 1 + random_.below(60);
     if (profile_ == 5 && random_.below(2) == 0) c.unavailable = 700, c.lost = 50;
+    c.connections = connections_;
     if (random_.below(6) == 0) {
         c.dies_at = random_.below(calls);
         c.dies_done = random_.below(2) == 0;
@@ -469,6 +487,7 @@ void World::copy(const Conditions& conditions) {
         return copy_points(*from, listed.points, *to, start_.copier, LocalCache(), options,
                            reporter, [](const PointCopy&) {}, {});
     }();
+    trace(std::string("copy: ") + (done ? points_of(*done) : done.error().describe()));
     const bool calm = !from_run.is_disturbed() && !to_run.is_disturbed();
     if (!done) {
         if (calm && conditions.pauses.empty())
@@ -498,6 +517,7 @@ void World::replicate(const Conditions& conditions, bool must_succeed) {
         return replicate_points(*from, listed.points, *to, start_.replicator, LocalCache(), options,
                                 reporter, [](const PointCopy&) {}, {});
     }();
+    trace(std::string("replication: ") + (done ? points_of(*done) : done.error().describe()));
     const bool calm = !from_run.is_disturbed() && !to_run.is_disturbed();
     if (!done) {
         if (must_succeed || (calm && conditions.pauses.empty()))
@@ -544,6 +564,7 @@ std::string World::damage_one() {
 void World::damage_and_repair(const Conditions& conditions) {
     look("before damage");
     replicate({}, true);
+    look("before damage, replicated");
     if (!violation_.empty()) return;
     const std::string name = damage_one();
     trace("damaged " + name);
@@ -561,8 +582,9 @@ void World::damage_and_repair(const Conditions& conditions) {
     Conditions first = conditions;
     first.pauses.clear();
     const auto tried = repair(first);
-    trace(std::string("repair: ") + (tried ? "done" : tried.error().describe()));
+    trace_repair(tried);
     const auto done = repair({});
+    trace_repair(done);
     ++totals_.repairs;
     if (!done) return violated(describe("repairing " + name, done.error()));
     look("after repairing " + name);
@@ -624,9 +646,11 @@ void World::look_at_copies(const std::string& when) {
         if (!list) return violated(describe(when + ": listing " + name, list.error()));
         std::set<SessionName> found;
         for (const Point& point : list->points) {
-            const auto at = kept.find(point.session());
+            // What stands for a point after a repair may be what was copied.
+            const auto at =
+                kept.find(point.header.repaired ? point.header.repaired->session : point.session());
             if (at == kept.end()) continue;
-            found.insert(point.session());
+            found.insert(at->first);
             const std::string differs = difference(**repository, point, at->second);
             ++totals_.restored;
             if (!differs.empty())

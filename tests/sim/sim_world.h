@@ -2,7 +2,8 @@
 // copy, replicate and repair, one run in the middle of another, over stores that fail as stores
 // may; and what was promised meanwhile, which is held against what is there.
 //
-// A seed decides everything but the order in which the threads of one run call the store.
+// A seed decides everything but the order in which the threads of one run call the store: those of
+// a backup that store packs, and, in a quarter of the seeds, those that read records.
 #pragma once
 
 #include <functional>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "engine/gc.h"
+#include "engine/repair.h"
 #include "repo/maintainer.h"
 #include "run_store.h"
 #include "store/memory_store.h"
@@ -97,6 +99,7 @@ private:
     // ---- the oracle
     void violated(const std::string& what);
     void trace(const std::string& text) const;
+    void trace_repair(const Result<RepairResult>&) const;
     /// Against what is in the stores now, through nothing.
     void look(const std::string& when);
     void look_at_main(const std::string& when);
@@ -121,6 +124,7 @@ private:
     int depth_ = 0;
     std::uint64_t next_run_ = 0;
     std::uint32_t profile_ = 0;
+    std::uint32_t connections_ = 1;
     std::vector<MemoryTree> trees_;
     Kept kept_;                              // acknowledged and not expired
     std::map<SessionName, Roots> all_;       // ever acknowledged, in main

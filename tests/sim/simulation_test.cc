@@ -56,14 +56,21 @@ void print(const Totals& totals, std::uint64_t seeds) {
         static_cast<double>(totals.worst_amplification) / 100);
 }
 
-TEST(Simulation, PromisesHoldAndWorkGoesOnWhenFaultsStop) {
+/// Every so many-th seed, so that several run side by side.
+constexpr std::uint64_t kShards = 4;
+
+class Simulation : public testing::TestWithParam<std::uint64_t> {};
+
+TEST_P(Simulation, PromisesHoldAndWorkGoesOnWhenFaultsStop) {
     const bool is_long = std::getenv("PERDURE_LONG") != nullptr;
     const std::uint64_t first = setting("PERDURE_SIM_SEED", 1);
-    const std::uint64_t seeds = setting("PERDURE_SIM_SEEDS", is_long ? kLongSeeds : kSeeds);
+    const std::uint64_t end = first + setting("PERDURE_SIM_SEEDS", is_long ? kLongSeeds : kSeeds);
     Totals totals;
     int violations = 0;
-    for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
+    std::uint64_t seeds = 0;
+    for (std::uint64_t seed = first + GetParam(); seed < end; seed += kShards) {
         const std::string violation = World(start(), seed, nullptr, totals).run();
+        ++seeds;
         EXPECT_EQ(violation, "") << "PERDURE_SIM_SEEDS=1 PERDURE_SIM_SEED=" << seed;
         if (!violation.empty() && ++violations == kMostViolations) return;
     }
@@ -78,6 +85,9 @@ TEST(Simulation, PromisesHoldAndWorkGoesOnWhenFaultsStop) {
     EXPECT_GT(totals.copied + totals.replicated, seeds / 10);
     EXPECT_GT(totals.repairs, 0U);
 }
+
+INSTANTIATE_TEST_SUITE_P(Seeds, Simulation, testing::Range<std::uint64_t>(0, kShards),
+                         [](const auto& shard) { return "Shard" + std::to_string(shard.param); });
 
 class PlantedEngineBug : public testing::TestWithParam<const PlantedBug*> {};
 
