@@ -6,21 +6,19 @@ import os
 import unittest
 import xml.etree.ElementTree as ET
 
+from cloud_test import CloudTest
 from cloudsim import CloudSim
-from harness import CliTest, content_of
+from harness import content_of
 
 DAY = 24 * 3600
 NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 
-class LockTest(CliTest):
+class LockTest(CloudTest):
+    BIG = 1_500_000
+
     def setUp(self):
         super().setUp()
-        self.cloud = CloudSim()
-        self.addCleanup(self.cloud.stop)
-        self.env.update(self.cloud.environment())
-        self.env["PERDURE_REPOSITORY"] = self.cloud.location()
-        self.tree = self.make_tree({"a.txt": "first\n", "big.bin": os.urandom(1_500_000), "sub/b.txt": "second\n"})
         self.day = 0
 
     def go_to_day(self, day):

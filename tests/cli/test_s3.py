@@ -9,9 +9,9 @@ import time
 import unittest
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+from cloud_test import WrongServerTest
 from gateway import Gateway, free_port
 from harness import CliTest, content_of
-from wrong_server import WrongServer
 
 ALL = ["s3:GetObject", "s3:ListBucket", "s3:PutObject", "s3:DeleteObject"]
 
@@ -489,17 +489,8 @@ class WhatIsWrong(S3Test):
                    env={"http_proxy": "http://no-such-proxy.invalid:1"}, code=1, says="(?i)proxy")
 
 
-class WrongServers(CliTest):
+class WrongServers(WrongServerTest):
     """What no real server here does on demand."""
-
-    def setUp(self):
-        super().setUp()
-        self.server = WrongServer()
-        self.addCleanup(self.server.stop)
-        self.server.honours_conditions = True
-        self.env.update({"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s",
-                         "PERDURE_REPOSITORY": self.server.location()})
-        self.tree = self.make_tree({"a": "one\n"})
 
     def test_one_that_ignores_conditions_is_found_out(self):
         self.server.honours_conditions = False

@@ -5,21 +5,17 @@ import os
 import re
 import unittest
 
-from cloudsim import ACCOUNT, CloudSim
-from harness import CliTest, content_of
+from cloud_test import EVERYTHING, CloudTest
+from cloudsim import ACCOUNT
+from harness import content_of
 
-EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
+class AwsTest(CloudTest):
+    BIG = 3_000_000
 
-class AwsTest(CliTest):
     def setUp(self):
         super().setUp()
-        self.cloud = CloudSim()
-        self.addCleanup(self.cloud.stop)
         self.addCleanup(self.check_unknown)
-        self.env.update(self.cloud.environment())
-        self.env["PERDURE_REPOSITORY"] = self.cloud.location()
-        self.tree = self.make_tree({"a.txt": "first\n", "big.bin": os.urandom(3_000_000), "sub/b.txt": "second\n"})
 
     def check_unknown(self):
         self.assertEqual(self.cloud.admin("GET", "calls")["unknown"], [])

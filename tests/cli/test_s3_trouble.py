@@ -8,23 +8,14 @@ import threading
 import unittest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from cloudsim import ACCOUNT, CloudSim
+from cloud_test import EVERYTHING, CloudTest, WrongServerTest
+from cloudsim import ACCOUNT
 from gateway import Gateway
 from harness import CliTest
 from wrong_server import WrongServer
 
-EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
-
-class CloudTest(CliTest):
-    def setUp(self):
-        super().setUp()
-        self.cloud = CloudSim()
-        self.addCleanup(self.cloud.stop)
-        self.env.update(self.cloud.environment())
-        self.env["PERDURE_REPOSITORY"] = self.cloud.location()
-        self.tree = self.make_tree({"a.txt": "first\n", "big.bin": os.urandom(2_000_000), "sub/b.txt": "second\n"})
-
+class TroubleTest(CloudTest):
     def fault(self, **rule):
         self.cloud.admin("PUT", "faults", rule)
 
@@ -44,7 +35,7 @@ class CloudTest(CliTest):
         self.assertEqual(self.json("check", "--level", "deep").one("summary")["problems"], 0)
 
 
-class Denials(CloudTest):
+class Denials(TroubleTest):
     """Every command by a user who may do all but one thing, from the beginning or from the middle on."""
 
     # What a command needs, and therefore has to name when it is refused. `gc` deletes.
@@ -131,7 +122,7 @@ class Denials(CloudTest):
         self.assertEqual(self.json("backup", self.tree).one("summary")["unread_history"], 0)
 
 
-class Expiry(CloudTest):
+class Expiry(TroubleTest):
     def assume(self):
         self.cloud.make_bucket()
         self.cloud.add_users({"host": EVERYTHING})
@@ -177,7 +168,7 @@ class Expiry(CloudTest):
             self.assertRegex(self.run_program("backup", self.tree, *role).out, f"warning: this machine's clock is .* {word}")
 
 
-class Lifecycle(CloudTest):
+class Lifecycle(TroubleTest):
     def rule(self, content, name="tidy"):
         self.cloud.request("PUT", "bucket", [("lifecycle", "")], f"""
             <LifecycleConfiguration><Rule><ID>{name}</ID><Filter><Prefix></Prefix></Filter><Status>Enabled</Status>
@@ -199,7 +190,7 @@ class Lifecycle(CloudTest):
         self.assertIn('"later"', self.run_program("backup", self.tree).out)
 
 
-class Storms(CloudTest):
+class Storms(TroubleTest):
     def test_a_store_that_has_too_much_to_do_is_not_asked_three_times_as_much(self):
         self.json("init", "--create-bucket")
         self.backup(self.tree)
@@ -225,7 +216,7 @@ class Storms(CloudTest):
         self.expect_all_is_well(len(self.points()))
 
 
-class Uploads(CloudTest):
+class Uploads(TroubleTest):
     def test_an_archive_whose_last_answer_is_lost_or_wrong_is_whole(self):
         self.json("init", "--create-bucket")
         self.backup(self.tree)
@@ -253,17 +244,11 @@ class Uploads(CloudTest):
         self.assertNotIn("x.tar", self.cloud.request("GET", "bucket", [("uploads", "")]).decode())
 
 
-class Listings(CliTest):
+class Listings(WrongServerTest):
     """Answers that are no listing, or less than one."""
 
     def setUp(self):
         super().setUp()
-        self.server = WrongServer()
-        self.addCleanup(self.server.stop)
-        self.server.honours_conditions = True
-        self.env.update({"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s",
-                         "PERDURE_REPOSITORY": self.server.location()})
-        self.tree = self.make_tree({"a": "one\n"})
         self.json("init")
         self.backup(self.tree)
         (self.tree / "a").write_text("two\n")
