@@ -270,6 +270,12 @@ class Listings(WrongServerTest):
             self.with_listing(lambda _: rubbish)
             self.fails("list", code=1, says="(?s)no listing of S3.*next: check the endpoint")
 
+    def test_one_that_never_ends_is_given_up(self):
+        again = (b"<IsTruncated>true</IsTruncated><NextContinuationToken>a</NextContinuationToken>"
+                 b"<NextKeyMarker>a</NextKeyMarker><NextVersionIdMarker>b</NextVersionIdMarker></List")
+        self.with_listing(lambda text: text.replace(b"<IsTruncated>false</IsTruncated>", b"").replace(b"</List", again))
+        self.fails("list", code=1, says="(?s)goes round in circles.*next: check the endpoint")
+
     def test_a_bucket_without_conditional_writes_is_refused_to_writers(self):
         self.server.honours_conditions = False
         self.fails("backup", self.tree, code=1, says="(?s)does not refuse to create an object twice.*next: use a store")

@@ -18,7 +18,6 @@ from test_writers import Host
 
 WRITERS = 8
 COLLECTORS = 2
-SECONDS = 600 if LONG else 40
 IDLE_SECONDS = 2  # what collectors wait for a session that gives no sign
 VOID = r"void|fenced|was ended by"  # what a session says whose number a collector ended
 
@@ -28,6 +27,8 @@ def digest_of(content):
 
 
 class Life(ProcessTest):
+    SECONDS = 600 if LONG else 40
+
     def setUp(self):
         super().setUp()
         self.place()
@@ -149,7 +150,7 @@ class Life(ProcessTest):
             home.mkdir()
             threads.append(self.loop(self.collect, {"HOME": str(home)}))
         threads += [self.loop(self.expire), self.loop(self.check), self.loop(self.restore_one)]
-        end = time.monotonic() + SECONDS
+        end = time.monotonic() + self.SECONDS
         while time.monotonic() < end and not self.failures and not self.over.is_set():
             time.sleep(0.2)
         self.over.set()
@@ -184,6 +185,8 @@ class Life(ProcessTest):
 
 
 class LifeInABucket(Life):
+    SECONDS = 600 if LONG else 60
+
     @classmethod
     def setUpClass(cls):
         cls.gateway = Gateway()

@@ -56,8 +56,7 @@ std::string S3Bucket::where(std::string_view key) const {
 }
 
 HttpRequest S3Bucket::signed_request(const S3Request& request, const AwsCredentials& credentials,
-                                     Time now) const {
-    const std::string in = region();
+                                     const std::string& in, Time now) const {
     HttpRequest http;
     http.method = request.method;
     http.url = url_of(location_, in, request.key);
@@ -86,11 +85,13 @@ bool S3Bucket::learn_time(const HttpResponse& response, Time signed_at) {
     return true;
 }
 
-bool S3Bucket::learn_region(const HttpResponse& response) {
+/// False if the request was for that region already: another may have learnt it meanwhile.
+bool S3Bucket::learn_region(const HttpResponse& response, const std::string& asked) {
     const bool refused = response.status == 301 || response.status == 307 || response.status == 400;
     const std::string told = refused ? parse_s3_fault(response).region : "";
     if (!is_region_name(told)) return false;
-    return region_.with([&](std::string& region) { return std::exchange(region, told) != told; });
+    region_.with([&](std::string& region) { region = told; });
+    return told != asked;
 }
 
 void S3Bucket::count(const S3Request& request) {
@@ -107,7 +108,8 @@ Result<HttpResponse> S3Bucket::send(const S3Request& request, std::stop_token st
     for (;;) {
         const AwsCredentials credentials = PERDURE_TRY(credentials_->get(stop));
         const Time now{clock_.now().nanoseconds + server_ahead_ns_};
-        const HttpRequest http = signed_request(request, credentials, now);
+        const std::string in = region();
+        const HttpRequest http = signed_request(request, credentials, in, now);
         count(request);
         auto response =
             PERDURE_TRY(http_->send(http, request.most, stop).context(where(request.key)));
@@ -119,7 +121,7 @@ Result<HttpResponse> S3Bucket::send(const S3Request& request, std::stop_token st
             versioned_ = true;
         if (response.ok()) return response;
         if (!std::exchange(time_learnt, true) && learn_time(response, now)) continue;
-        if (!std::exchange(region_learnt, true) && learn_region(response)) continue;
+        if (!std::exchange(region_learnt, true) && learn_region(response, in)) continue;
         if (is_expired(response) && !std::exchange(renewed, true) &&
             credentials_->expired(credentials.access_key_id))
             continue;

@@ -52,9 +52,9 @@ public:
 
 private:
     HttpRequest signed_request(const S3Request& request, const AwsCredentials& credentials,
-                               Time now) const;
+                               const std::string& in, Time now) const;
     bool learn_time(const HttpResponse& response, Time signed_at);
-    bool learn_region(const HttpResponse& response);
+    bool learn_region(const HttpResponse& response, const std::string& asked);
     void count(const S3Request& request);
 
     const S3Location location_;

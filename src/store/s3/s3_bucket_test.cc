@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <atomic>
+#include <thread>
+
 #include "base/rate_limiter.h"
 #include "support/loopback_server.h"
 
@@ -96,6 +100,26 @@ TEST_F(S3BucketTest, LearnsTheBucketsRegionAndAsksAgainOnce) {
     EXPECT_EQ(get()->status, 301) << "what cannot be a region is not believed";
     EXPECT_EQ(bucket->region(), "us-east-1");
     EXPECT_EQ(server->requests().size(), 1U);
+}
+
+TEST_F(S3BucketTest, RequestsAtOnceAllLearnTheRegion) {
+    std::atomic<int> refused = 0;
+    serve([&](const ReceivedRequest& request) {
+        if (authorization(request).find("/eu-west-3/s3/") != std::string::npos)
+            return answer(200, "x");
+        // No answer before both have asked in the wrong one.
+        ++refused;
+        for (int i = 0; i < 500 && refused < 2; ++i)
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        return answer(400, fault("AuthorizationHeaderMalformed", "<Region>eu-west-3</Region>"));
+    });
+    std::array<int, 2> status{};
+    {
+        std::jthread other([&] { status[0] = get()->status; });
+        status[1] = get()->status;
+    }
+    EXPECT_EQ(status, (std::array<int, 2>{200, 200}));
+    EXPECT_EQ(refused, 2);
 }
 
 TEST_F(S3BucketTest, CredentialsThatExpiredAreRenewedOnce) {

@@ -227,9 +227,20 @@ Result<ObjectStat> S3Store::stat_with_reason(const ObjectName& name, std::stop_t
     return found;
 }
 
+/// Whether a page says truly where the next one begins: somewhere, and never twice the same.
+Result<void> S3Store::goes_on(const std::string& prefix, const std::string& next,
+                              std::set<std::string>& seen) const {
+    if (!next.empty() && seen.insert(next).second) return {};
+    return Error(ErrorKind::Corrupt,
+                 bucket_->where(prefix) + (next.empty() ? ": the listing breaks off"
+                                                        : ": the listing goes round in circles"))
+        .with_hint("check the endpoint, and what lies between it and this machine");
+}
+
 Result<void> S3Store::list(std::string_view prefix, const Store::ListFn& fn, std::stop_token stop) {
     const std::string& ours = bucket_->location().prefix;
     std::string token;
+    std::set<std::string> tokens;
     do {
         S3Request get{"GET", ""};
         get.query = {{"list-type", "2"}, {"prefix", ours + std::string(prefix)}};
@@ -249,9 +260,7 @@ Result<void> S3Store::list(std::string_view prefix, const Store::ListFn& fn, std
         }
         const bool more = is_true(result, "IsTruncated");
         token = more ? result.child_value("NextContinuationToken") : "";
-        if (more && token.empty())
-            return Error(ErrorKind::Corrupt,
-                         bucket_->where(ours + std::string(prefix)) + ": the listing breaks off");
+        if (more) PERDURE_TRY(goes_on(ours + std::string(prefix), token, tokens));
     } while (!token.empty());
     return {};
 }
@@ -269,6 +278,7 @@ Result<void> S3Store::list(std::string_view prefix, const ObjectVersions::ListFn
                            std::stop_token stop) {
     const std::string& ours = bucket_->location().prefix;
     std::string key_marker, version_marker;
+    std::set<std::string> markers;
     do {
         S3Request get{"GET", ""};
         get.query = {{"versions", ""}, {"prefix", ours + std::string(prefix)}};
@@ -283,9 +293,10 @@ Result<void> S3Store::list(std::string_view prefix, const ObjectVersions::ListFn
         const bool more = is_true(result, "IsTruncated");
         key_marker = more ? result.child_value("NextKeyMarker") : "";
         version_marker = more ? result.child_value("NextVersionIdMarker") : "";
-        if (more && key_marker.empty())
-            return Error(ErrorKind::Corrupt,
-                         bucket_->where(ours + std::string(prefix)) + ": the listing breaks off");
+        if (more) {
+            const std::string both = key_marker.empty() ? "" : key_marker + "\n" + version_marker;
+            PERDURE_TRY(goes_on(ours + std::string(prefix), both, markers));
+        }
     } while (!key_marker.empty());
     return {};
 }

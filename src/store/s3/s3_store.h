@@ -12,6 +12,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 
 #include "store/s3/s3_bucket.h"
@@ -70,6 +71,8 @@ private:
     Error too_short(const std::string& key) const;
     Error no_listing(const std::string& prefix) const;
     bool is_missing(const std::string& key, std::stop_token stop);
+    Result<void> goes_on(const std::string& prefix, const std::string& next,
+                         std::set<std::string>& seen) const;
     Result<ObjectStat> stat_with_reason(const ObjectName& name, std::stop_token stop);
 
     const std::unique_ptr<S3Bucket> bucket_;
