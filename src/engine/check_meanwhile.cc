@@ -34,7 +34,8 @@ Result<void> excuse_what_went(CheckState& state) {
         std::erase_if(finding.points,
                       [&](SessionName session) { return expired.contains(session); });
     std::erase_if(findings, [&](const CheckFinding& finding) {
-        const bool is_gone = finding.kind == "missing" || finding.kind == "damaged";
+        const bool is_gone =
+            finding.kind == "missing" || finding.kind == "damaged" || finding.kind == "liveness";
         return is_gone && !finding.note && finding.points.empty() &&
                went_rightly(finding.object, lists, living);
     });

@@ -157,9 +157,10 @@ private:
             }
             const auto index = state_.repository.load_index(
                 end.point.session(), end.point.header.index, stop, IndexParts::WithoutLiveness);
-            // A collection has deleted it since: all its packs went before.
-            if (!index && index.error().kind() == ErrorKind::NotFound && !end.selected) continue;
-            if (!index) return index.error();
+            if (!index) {
+                PERDURE_TRY(feed_though_lost(end, index.error(), stop));
+                continue;
+            }
             for (const PackTable& table : (*index)->packs) {
                 if (!wanted(table)) continue;
                 PackAccess access;
@@ -169,6 +170,18 @@ private:
             }
         }
         return {};
+    }
+
+    /// Of an index that was whole a moment ago: deleted since by a collection, all its packs before
+    /// it, which excuse_what_went() tells, or lost.
+    Result<void> feed_though_lost(const CheckedEnd& end, const Error& error, std::stop_token stop) {
+        if (ends_check(error)) return error;
+        if (error.kind() == ErrorKind::NotFound && !end.selected) return {};
+        const SessionName session = end.point.session();
+        auto& finding =
+            state_.add(names::index(session).text(), finding_kind(error), error.describe());
+        if (end.selected) finding.points.push_back(session);
+        return feed_without_index(session, std::move(stop));
     }
 
     /// A session whose index is lost: its packs describe themselves.

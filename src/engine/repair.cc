@@ -40,18 +40,18 @@ public:
 
     Result<RepairResult> run() {
         const std::uint64_t begun = repository_.clock().monotonic_nanoseconds();
-        CheckResult checked = PERDURE_TRY(check());
+        CheckResult checked = PERDURE_TRY(steady_check());
         result_.before = checked.findings;
         for (int round = 0; round < kMostRounds; ++round) {
             const bool any = PERDURE_TRY(put_back_records(checked));
             if (!any || options_.dry_run) break;
             repository_.forget_enrolments();
-            checked = PERDURE_TRY(check());
+            checked = PERDURE_TRY(steady_check());
         }
         // Again, as what could not be read the first time may need blocks too.
         for (int round = 0; round < kMostRounds && PERDURE_TRY(move_blocks(checked)); ++round) {
             if (options_.dry_run) break;
-            checked = PERDURE_TRY(check());
+            checked = PERDURE_TRY(steady_check());
         }
         // On a dry run what can be put back or moved is not yet.
         const bool is_told = options_.dry_run && options_.from != nullptr;
@@ -59,7 +59,7 @@ public:
         if (!hurt.empty() && !is_told) {
             const auto surely = PERDURE_TRY(confirm(checked, hurt));
             if (PERDURE_TRY(replace_points(surely)) && !options_.dry_run)
-                checked = PERDURE_TRY(check());
+                checked = PERDURE_TRY(steady_check());
         }
         if (!options_.dry_run && !result_.actions.empty()) PERDURE_TRY(record());
         result_.after = std::move(checked.findings);
@@ -71,12 +71,44 @@ public:
 
 private:
     /// `points`: only these; empty: everything.
-    Result<CheckResult> check(std::set<SessionName> points = {}) {
+    Result<CheckResult> check(std::set<SessionName> points, CheckLevel level) {
         CheckOptions options;
         options.points = std::move(points);
-        options.level = options_.level;
+        options.level = level;
         options.workers = options_.workers;
         return run_check(repository_, options, reporter_, stop_);
+    }
+
+    /// Records that the check could not read, by name: not packs, nor hints, which are looked into
+    /// at deeper levels only.
+    static std::set<std::string> unread_records(const CheckResult& checked) {
+        std::set<std::string> unread;
+        for (const CheckFinding& f : checked.findings)
+            if (!f.note && (f.kind == "missing" || f.kind == "damaged") &&
+                !names::parse_pack(f.object) && !f.object.starts_with("hints/"))
+                unread.insert(f.object);
+        return unread;
+    }
+
+    /// Of records a second look must find what the first one did: points that cannot be read count
+    /// for nothing, and what they need would be let go for bytes that were damaged on the way.
+    Result<CheckResult> steady_check() {
+        std::string differs;
+        for (int round = 0; round < kMostRounds; ++round) {
+            CheckResult checked = PERDURE_TRY(check({}, options_.level));
+            const auto unread = unread_records(checked);
+            if (unread.empty()) return checked;
+            repository_.forget_enrolments();
+            const auto again = unread_records(PERDURE_TRY(check({}, CheckLevel::Structure)));
+            if (unread == again) return checked;
+            differs = *unread.begin();
+        }
+        return reads_differently(differs);
+    }
+
+    static Error reads_differently(const std::string& object) {
+        return Error(ErrorKind::Unavailable, object + ": reads differently each time")
+            .with_hint("no point was replaced; run `perdure repair` again");
     }
 
     void act(RepairAction::Kind kind, std::string object, std::string text,
@@ -386,7 +418,7 @@ private:
     /// the points that are still hurt then.
     Result<std::set<SessionName>> confirm(const CheckResult& checked,
                                           const std::set<SessionName>& hurt) {
-        const CheckResult again = PERDURE_TRY(check(hurt));
+        const CheckResult again = PERDURE_TRY(check(hurt, options_.level));
         const auto same = [](const CheckFinding& a) {
             return [&](const CheckFinding& b) { return a.object == b.object && a.kind == b.kind; };
         };
@@ -395,8 +427,7 @@ private:
                 finding.note || finding.points.empty() ||
                 std::any_of(checked.findings.begin(), checked.findings.end(), same(finding));
             if (known) continue;
-            return Error(ErrorKind::Unavailable, finding.object + ": reads differently each time")
-                .with_hint("no point was replaced; run `perdure repair` again");
+            return reads_differently(finding.object);
         }
         return hurt_points(again);
     }

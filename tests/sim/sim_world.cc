@@ -462,11 +462,12 @@ void World::check_some(const Conditions& conditions) {
     Reporter reporter;
     const auto checked = run_check(**repository, options, reporter, {});
     ++totals_.checks;
-    if (run.is_disturbed() || !conditions.pauses.empty()) return;
+    if (run.is_disturbed()) return;
     if (!checked) return violated(describe("a check that nothing disturbed", checked.error()));
     for (const CheckFinding& f : checked->findings)
-        if (!f.note && !f.points.empty())
-            violated("a check finds " + f.object + " " + f.kind + ": " + f.text);
+        for (const SessionName& point : f.points)
+            if (!f.note && kept_.contains(point))
+                violated("a check finds " + f.object + " " + f.kind + ": " + f.text);
 }
 
 // ------------------------------------------------------------------------------------ copies
