@@ -44,15 +44,33 @@ std::string user_agent() {
     return name;
 }
 
+std::optional<std::string> of_profile(const AwsEnvironment& environment,
+                                      const AwsProfiles& profiles, const std::string& profile,
+                                      const std::string& key) {
+    const std::string name =
+        !profile.empty() ? profile : environment.variable("AWS_PROFILE").value_or("default");
+    const auto at = profiles.find(name);
+    return at == profiles.end() ? std::nullopt : at->second.get(key);
+}
+
 std::string ca_file(const StoreOptions& options, const AwsEnvironment& environment,
                     const AwsProfiles& profiles, const std::string& profile) {
     if (!options.ca_file.empty()) return options.ca_file;
     if (const auto bundle = environment.variable("AWS_CA_BUNDLE"); bundle && !bundle->empty())
         return *bundle;
-    const std::string name =
-        !profile.empty() ? profile : environment.variable("AWS_PROFILE").value_or("default");
-    const auto at = profiles.find(name);
-    return at == profiles.end() ? "" : at->second.get("ca_bundle").value_or("");
+    return of_profile(environment, profiles, profile, "ca_bundle").value_or("");
+}
+
+/// The variables that say where S3 is, and behind them what the profile says.
+FindVariable find_endpoint(const AwsEnvironment& environment, const AwsProfiles& profiles,
+                           const std::string& profile) {
+    return [&, profile](const char* name) {
+        auto value = environment.variable(name);
+        const bool ask_profile =
+            (!value || value->empty()) && name == std::string(kEndpointUrl) &&
+            environment.variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").value_or("") != "true";
+        return ask_profile ? of_profile(environment, profiles, profile, "endpoint_url") : value;
+    };
 }
 
 HttpOptions for_machine(HttpOptions options) {
@@ -91,10 +109,10 @@ std::uint32_t slowest(const StoreOptions& options, std::uint32_t connections) {
 Result<S3Access> open_s3_access(const std::string& location, const StoreOptions& options) {
     const AwsEnvironment environment = aws_environment();
     const S3Settings settings = PERDURE_TRY(parse_s3_settings(options.settings));
-    S3Location where = PERDURE_TRY(
-        parse_s3_location(location, [&](const char* name) { return environment.variable(name); }));
-    where.bucket_in = settings.bucket_in;
     const AwsProfiles profiles = PERDURE_TRY(load_aws_profiles(environment));
+    S3Location where = PERDURE_TRY(
+        parse_s3_location(location, find_endpoint(environment, profiles, settings.profile)));
+    where.bucket_in = settings.bucket_in;
     S3Access access;
     access.storage = settings.storage;
     access.retries.attempts = settings.attempts;

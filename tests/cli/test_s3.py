@@ -89,6 +89,14 @@ class Repository(S3Test):
         self.json("list", "-o", "s3.profile=tool")
         self.fails("list", "-o", "s3.profile=nobody", code=1, says='no profile "nobody"')
 
+    def test_a_profile_names_the_server(self):
+        home = self.dir / "home/.aws"
+        home.mkdir()
+        (home / "config").write_text(f"[profile here]\nendpoint_url = {self.gateway.endpoint}\n")
+        self.init_at()
+        env = {"PERDURE_REPOSITORY": f"s3://{self.bucket}/backups/web"}
+        self.json("list", env={**env, "AWS_PROFILE": "here"})
+
     def test_settings_reach_the_server(self):
         self.init_at(env={"PERDURE_OPTIONS": "s3.acl=bucket-owner-full-control,s3.storage-class=STANDARD_IA"})
         self.backup(self.tree, "-o", "s3.encryption=AES256", "-o", "s3.connections=2")

@@ -65,7 +65,7 @@ Result<S3Location> parse_s3_location(std::string_view text, const FindVariable& 
     }
     if (!rest.starts_with("//")) return wrong(text, "has neither a bucket nor a server");
     PERDURE_TRY(set_bucket(location, rest.substr(2), text));
-    for (const char* name : {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"}) {
+    for (const char* name : {"AWS_ENDPOINT_URL_S3", kEndpointUrl}) {
         const auto endpoint = variable(name);
         if (!endpoint || endpoint->empty()) continue;
         const auto url = Url::parse(*endpoint);

@@ -34,6 +34,9 @@ struct S3Location {
 
 bool is_s3_location(std::string_view text);
 
+/// Asked for last: a caller may answer with what a profile says.
+inline constexpr const char* kEndpointUrl = "AWS_ENDPOINT_URL";
+
 /// `variable` gives the environment: AWS_ENDPOINT_URL_S3 goes before AWS_ENDPOINT_URL. InvalidInput
 /// says what is wrong with the text, or with the variable by its name.
 using FindVariable = std::function<std::optional<std::string>(const char* name)>;
