@@ -10,11 +10,17 @@ namespace perdure {
 
 namespace {
 
-/// Whether `object` is gone because nobody needs it any more.
-bool went_rightly(const std::string& object, const ObeyedLists& lists,
+/// Whether what the finding names is gone because nobody needs it any more.
+bool went_rightly(const CheckFinding& finding, const ObeyedLists& lists,
                   const std::set<SessionName>& living) {
-    if (const auto pack = names::parse_pack(object)) return lists.is_dropped(pack->pack);
-    const auto index = names::parse_index(object);
+    // For speed only: listed, and deleted before it was read.
+    const bool for_speed =
+        names::parse_hints(finding.object) || names::parse_merged(finding.object);
+    if (for_speed) return finding.kind == "missing";
+    if (finding.kind != "missing" && finding.kind != "damaged" && finding.kind != "liveness")
+        return false;
+    if (const auto pack = names::parse_pack(finding.object)) return lists.is_dropped(pack->pack);
+    const auto index = names::parse_index(finding.object);
     return index && !living.contains(*index) && !lists.lists().empty();
 }
 
@@ -34,10 +40,7 @@ Result<void> excuse_what_went(CheckState& state) {
         std::erase_if(finding.points,
                       [&](SessionName session) { return expired.contains(session); });
     std::erase_if(findings, [&](const CheckFinding& finding) {
-        const bool is_gone =
-            finding.kind == "missing" || finding.kind == "damaged" || finding.kind == "liveness";
-        return is_gone && !finding.note && finding.points.empty() &&
-               went_rightly(finding.object, lists, living);
+        return !finding.note && finding.points.empty() && went_rightly(finding, lists, living);
     });
     return {};
 }
