@@ -32,8 +32,8 @@ using RepackIdentity = std::function<Result<WriterIdentity>()>;
 
 /// `on_plan` sees the plan before anything is done. Without anything to wait for, what the plan
 /// says is done when this returns; else collection.waiting names whom a later run waits for. Where
-/// the store is full, what goes whole is freed and repack.problems says that nothing was copied;
-/// NoSpace if nothing could be freed.
+/// the store is full, what goes whole is freed, of the rest is copied what there is room for, and
+/// repack.problems says so: another run finds more room. NoSpace if nothing could be freed.
 Result<GcResult> run_gc(const Maintainer&, const RepackIdentity&, const GcOptions&,
                         const std::function<void(const GcPlan&)>& on_plan, std::stop_token);
 

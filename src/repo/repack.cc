@@ -1,6 +1,7 @@
 #include "repo/repack.h"
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 #include "base/try.h"
@@ -14,12 +15,7 @@ namespace {
 
 constexpr std::uint64_t kReadAtOnce = 8U << 20;
 
-struct Candidate {
-    PackNumber pack;
-    std::uint64_t live = 0, dead = 0;  // bytes, about
-};
-
-Candidate weigh(const CollectionFacts& facts, PackNumber n) {
+RepackSource weigh(const CollectionFacts& facts, PackNumber n) {
     const auto& pack = facts.pack(n);
     const std::uint32_t live = std::min(pack.slots, facts.live_blocks_of(n));
     const std::uint64_t dead = pack.size * (pack.slots - live) / pack.slots;
@@ -30,7 +26,7 @@ Candidate weigh(const CollectionFacts& facts, PackNumber n) {
 
 RepackPlan plan_repack(const CollectionFacts& facts, const CollectionView& view,
                        const RepackLimits& limits) {
-    std::vector<Candidate> candidates;
+    std::vector<RepackSource> candidates;
     std::uint64_t stored = 0;
     std::uint64_t unused = 0;
     for (std::uint32_t i = 0; i < facts.packs(); ++i) {
@@ -39,7 +35,7 @@ RepackPlan plan_repack(const CollectionFacts& facts, const CollectionView& view,
         if (!pack.stored || view.is_dropped(n) || view.is_leaving(n)) continue;
         stored += pack.size;
         if (!pack.is_known || pack.slots == 0) continue;
-        const Candidate candidate = weigh(facts, n);
+        const RepackSource candidate = weigh(facts, n);
         if (candidate.dead == 0) continue;
         unused += candidate.dead;
         candidates.push_back(candidate);
@@ -47,14 +43,15 @@ RepackPlan plan_repack(const CollectionFacts& facts, const CollectionView& view,
     const auto share =
         static_cast<std::uint64_t>(limits.max_unused_share * static_cast<double>(stored - unused));
     const std::uint64_t allowed = std::max(limits.max_unused_bytes, share);
-    std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
-        return a.dead * (b.dead + b.live) > b.dead * (a.dead + a.live);
-    });
+    std::sort(candidates.begin(), candidates.end(),
+              [](const RepackSource& a, const RepackSource& b) {
+                  return a.dead * (b.dead + b.live) > b.dead * (a.dead + a.live);
+              });
     RepackPlan plan;
-    for (const Candidate& candidate : candidates) {
+    for (const RepackSource& candidate : candidates) {
         if (unused <= allowed) break;
         if (plan.live_bytes + candidate.live > limits.max_bytes) continue;
-        plan.packs.push_back(candidate.pack);
+        plan.packs.push_back(candidate);
         plan.from.add(facts.pack(candidate.pack).size);
         plan.live_bytes += candidate.live;
         unused -= candidate.dead;
@@ -92,6 +89,7 @@ private:
     struct Open {
         PackContext context;  // of the group's class; the builder refers to it
         std::unique_ptr<MovedPackBuilder> builder;
+        std::set<PackNumber> from;  // what the blocks in it were copied from
     };
     struct Wanted {
         std::uint32_t slot;
@@ -104,9 +102,10 @@ private:
     Result<void> check(const SlotEntry&, const Wanted&, ByteView block);
     Result<LeafTableHasher*> hasher_of(DomainName);
     Result<Buffer> secret_of(SessionName);
-    Result<void> put(const Group&, const SlotEntry&, const Wanted&, ByteView block,
+    Result<void> put(PackNumber from, const Group&, const SlotEntry&, const Wanted&, ByteView block,
                      const Digest& commitment);
     Result<void> publish(Open&);
+    void count_moved();
 
     const Repository& repository_;
     const CollectionFacts& facts_;
@@ -116,6 +115,7 @@ private:
     const std::stop_token stop_;
     std::shared_ptr<const Index> index_;  // the one asked last
     std::map<Group, std::unique_ptr<Open>> open_;
+    std::vector<PackNumber> copied_;  // whole, but not all of it is published
     std::map<SessionName, Buffer> secrets_;
     std::map<DomainName, std::unique_ptr<LeafTableHasher>> hashers_;
 };
@@ -225,15 +225,29 @@ Result<void> BlockCopier::copy_from(PackNumber n) {
         const auto born = manifest.births.find(entry.birth.pack);
         if (!is_own && born == manifest.births.end())
             return Error(ErrorKind::Corrupt, where() + ": does not say whose blocks it holds");
-        PERDURE_TRY(put(group, entry, wanted[i], blocks[i],
+        PERDURE_TRY(put(n, group, entry, wanted[i], blocks[i],
                         is_own ? manifest.key_commitment : born->second));
     }
-    result_.from.add(facts_.pack(n).size);
+    copied_.push_back(n);
+    count_moved();
     return {};
 }
 
-Result<void> BlockCopier::put(const Group& group, const SlotEntry& entry, const Wanted& wanted,
-                              ByteView block, const Digest& commitment) {
+/// Counts the packs of which no block is only in memory any more: a full store may refuse those.
+void BlockCopier::count_moved() {
+    const auto is_moved = [&](PackNumber n) {
+        return std::none_of(open_.begin(), open_.end(),
+                            [&](const auto& open) { return open.second->from.contains(n); });
+    };
+    std::erase_if(copied_, [&](PackNumber n) {
+        const bool moved = is_moved(n);
+        if (moved) result_.from.add(facts_.pack(n).size);
+        return moved;
+    });
+}
+
+Result<void> BlockCopier::put(PackNumber from, const Group& group, const SlotEntry& entry,
+                              const Wanted& wanted, ByteView block, const Digest& commitment) {
     auto& open = open_[group];
     if (!open) {
         open = std::make_unique<Open>();
@@ -248,7 +262,7 @@ Result<void> BlockCopier::put(const Group& group, const SlotEntry& entry, const 
     LeafTableHasher* hasher = PERDURE_TRY(hasher_of(header.domain));
     PERDURE_TRY(
         open->builder->add(block, entry.birth, wanted.leaves, *hasher, {secret, commitment}));
-    ++result_.blocks;
+    open->from.insert(from);
     return open->builder->full() ? publish(*open) : Result<void>();
 }
 
@@ -259,8 +273,12 @@ Result<void> BlockCopier::publish(Open& open) {
         fingerprints.push_back(leaf.id.fingerprint());
     FinishedPack pack = open.builder->finish();
     open.builder.reset();
+    PERDURE_TRY(session_.publish(pack, std::move(fingerprints), stop_));
+    result_.blocks += pack.table.slots.size();
     result_.bytes += pack.table.size;
-    return session_.publish(pack, std::move(fingerprints), stop_);
+    open.from.clear();
+    count_moved();
+    return {};
 }
 
 Result<void> BlockCopier::finish() {
@@ -281,9 +299,12 @@ Result<void> copy_live_blocks(const Repository& repository, const CollectionFact
                               WriteSession& session, RepackResult& result, std::stop_token stop) {
     // What is being copied from is on its way out: no place to leave a block at.
     CollectionView leaving = view;
-    for (const PackNumber n : plan.packs) leaving.leave(n);
+    std::vector<PackNumber> in_order;  // blocks that were stored together stay so
+    for (const RepackSource& source : plan.packs) {
+        leaving.leave(source.pack);
+        in_order.push_back(source.pack);
+    }
     BlockCopier copier(repository, facts, leaving, session, result, stop);
-    std::vector<PackNumber> in_order = plan.packs;  // blocks that were stored together stay so
     std::sort(in_order.begin(), in_order.end());
     for (const PackNumber n : in_order) {
         const auto copied = copier.copy_from(n);

@@ -21,8 +21,14 @@ struct RepackLimits {
     double max_unused_share = 0.05;
 };
 
+/// A pack to copy from.
+struct RepackSource {
+    PackNumber pack;
+    std::uint64_t live = 0, dead = 0;  // bytes, about
+};
+
 struct RepackPlan {
-    std::vector<PackNumber> packs;  // what to copy from, the most unused first
+    std::vector<RepackSource> packs;  // the most unused first
     PackAmount from;
     std::uint64_t live_bytes = 0;  // to copy, about
 };
@@ -31,14 +37,14 @@ struct RepackPlan {
 RepackPlan plan_repack(const CollectionFacts&, const CollectionView&, const RepackLimits&);
 
 struct RepackResult {
-    PackAmount from;  // packs of which all live blocks were copied
-    std::uint64_t blocks = 0;
-    std::uint64_t bytes = 0;  // of packs written
+    PackAmount from;           // packs of which all live blocks lie in packs that were published
+    std::uint64_t blocks = 0;  // in these
+    std::uint64_t bytes = 0;   // of them
     std::vector<Problem> problems;
 };
 
-/// Copies into packs of `session` and publishes them; for WriteSession::repack. Memory: two packs
-/// and a few MiB.
+/// Copies into packs of `session` and publishes them; for WriteSession::repack. After an error the
+/// result tells what was published before it. Memory: two packs and a few MiB.
 Result<void> copy_live_blocks(const Repository&, const CollectionFacts&, const CollectionView&,
                               const RepackPlan&, WriteSession& session, RepackResult&,
                               std::stop_token);

@@ -405,6 +405,101 @@ TEST(GcDiskFull, WhateverFindsNoRoomTheNextCollectionFinishes) {
     std::printf("COUNT gc_no_room %llu\n", static_cast<unsigned long long>(refused));
 }
 
+/// Points whose packs are needed in part by a last one: of each one file, of two blocks or three.
+class NeededInPart {
+public:
+    static constexpr int kPacks = 3;
+    static constexpr std::size_t kKept = 1'500'000, kGone = 2'000'000;
+
+    NeededInPart() {
+        const auto repository = fixture_.must_open(kPassword);
+        const WriterIdentity writer = *enrol(*repository, "w", Role::Writer);
+        maintainer = *enrol(*repository, "m", Role::Maintainer);
+        MemoryTree last;
+        std::vector<SessionName> going;
+        for (int i = 0; i < kPacks; ++i) {
+            MemoryTree tree;
+            tree.put_file("gone" + std::to_string(i), noise(100 + i, kGone));
+            for (MemoryTree* with : {&tree, &last})
+                with->put_file("kept" + std::to_string(i), noise(i, kKept));
+            going.push_back(back_up(*repository, writer, "h", {{"/data", tree}}).session);
+        }
+        const Roots roots{{"/data", last}};
+        kept[back_up(*repository, writer, "h", roots).session] = roots;
+        for (const SessionName session : going) EXPECT_TRUE(expire(*repository, session));
+        start = fixture_.store.contents();
+    }
+
+    WriterIdentity maintainer;
+    Kept kept;
+    MemoryStore::Contents start;
+
+private:
+    RepoFixture fixture_;
+};
+
+/// The same store, filled in packs of another size.
+class OtherPackSize final : public Store {
+public:
+    OtherPackSize(Store& inner, std::uint64_t size) : inner_(inner), size_(size) {}
+
+    StoreProperties properties() const override {
+        StoreProperties properties = inner_.properties();
+        properties.pack_size = size_;
+        return properties;
+    }
+    Result<void> create(const ObjectName& name, ByteView bytes, std::stop_token stop) override {
+        return inner_.create(name, bytes, std::move(stop));
+    }
+    Result<void> remove(const ObjectName& name, std::stop_token stop) override {
+        return inner_.remove(name, std::move(stop));
+    }
+    Result<Buffer> load(const ObjectName& name, ByteRange range, std::stop_token stop) override {
+        return inner_.load(name, range, std::move(stop));
+    }
+    Result<ObjectStat> stat(const ObjectName& name, std::stop_token stop) override {
+        return inner_.stat(name, std::move(stop));
+    }
+    Result<void> list(std::string_view prefix, const ListFn& fn, std::stop_token stop) override {
+        return inner_.list(prefix, fn, std::move(stop));
+    }
+
+private:
+    Store& inner_;
+    const std::uint64_t size_;
+};
+
+/// A pack that all copies go into does not fit: less is copied. Of packs of a block each some fit:
+/// these count. Either way what goes then makes room for the rest.
+TEST(GcDiskFull, WhatThereIsRoomForIsCopiedAndMakesRoomForTheRest) {
+    const NeededInPart world;
+    std::uint64_t used = 0;
+    for (const auto& [name, bytes] : world.start) used += bytes.size();
+    for (const std::uint64_t pack_size : {32U << 20, 5U << 18}) {
+        MemoryStore store(used + NeededInPart::kKept * 5 / 2);
+        load(store, world.start);
+        OtherPackSize sized(store, pack_size);
+        FixedClock clock;
+        const auto repository = open(sized, clock);
+        ASSERT_TRUE(repository);
+        std::uint64_t moved = 0;
+        for (int run = 0; run < 3; ++run) {
+            const auto done = run_gc(**repository, world.maintainer, gc_options(true));
+            ASSERT_TRUE(done) << pack_size << ", run " << run << ": " << done.error().describe();
+            ASSERT_EQ(what_is_lost(**repository, world.kept), "") << pack_size << ", run " << run;
+            moved += done->repack.from.packs;
+            if (run == 0) {
+                EXPECT_EQ(done->repack.from.packs, 1U) << pack_size;
+                EXPECT_GT(done->collection.deleted.bytes, NeededInPart::kGone) << pack_size;
+                EXPECT_EQ(done->repack.problems.size(), 1U) << pack_size;
+            }
+        }
+        EXPECT_EQ(moved, 1U * NeededInPart::kPacks) << pack_size;
+        EXPECT_LT(bytes_of_packs(store.contents()), bytes_of_packs(world.start) * 3 / 4)
+            << pack_size;
+    }
+}
+
 // ------------------------------------------------------------------------------ what a run found
 
 /// One damaged answer, of any load, may end a collection. It must not end all later ones: what a
