@@ -120,6 +120,114 @@ class DiskFull(ProcessTest):
         self.assert_restores(points[-1], self.small, content)
         self.assert_deep_check_is_clean()
 
+    # ------------------------------------------------------------------------------ collections
+
+    def noise_tree(self, name, files, size):
+        """Of files that take on the disk what they hold."""
+        self.make_tree({f"noise{i}": self.random.randbytes(size) for i in range(files)}, name)
+        return self.dir / name
+
+    def repository_on(self, name, size):
+        disk = disk_to_fill(self, name, size)
+        self.env["PERDURE_REPOSITORY"] = str(disk.at / "repo")
+        shutil.rmtree(self.dir / "home", ignore_errors=True)
+        self.init()
+        return disk
+
+    @staticmethod
+    def room(disk):
+        """What is free and the reserve, which is given up and made again meanwhile."""
+        reserve = disk.at / "repo" / "reserve"
+        return disk.free() + (reserve.stat().st_size if reserve.exists() else 0)
+
+    def collect(self, kept):
+        """A run that did something; what is kept is there and whole."""
+        result = self.run_program("--json", "gc", "--now", code=None)
+        self.assertEqual(result.code, 0, result.err)
+        self.assertEqual(self.listed(), kept)
+        self.assert_deep_check_is_clean()
+        return result.one("summary")
+
+    def collect_all(self, kept, most=6):
+        """What each run did, until one found room for all: the first one did not."""
+        runs = [self.collect(kept)]
+        self.assertIn("no room to copy", runs[0]["problems"][0]["text"])
+        while runs[-1]["problems"]:
+            self.assertLess(len(runs), most, runs)
+            runs.append(self.collect(kept))
+            self.assertGreater(runs[-1]["repacked"]["packs"], 0)
+        return runs
+
+    def test_a_collection_frees_space_on_a_full_disk(self):
+        """With not a block left but the reserve: what is kept restores, what went makes room."""
+        for leave in (0, 4096, 300_000):
+            with self.subTest(leave=leave):
+                disk = self.repository_on(f"disk{leave}", 40 * MIB)
+                points = [self.backup(self.small)["point"], self.backup(self.large)["point"]]
+                # More than what is copied later on: that has to fit into the room this leaves.
+                gone = self.noise_tree(f"gone{leave}", files=4, size=CONTENT // 4)
+                points.append(self.backup(gone)["point"])
+                # A part of what other packs hold stays needed, so that a repack is wanted too.
+                part = self.dir / f"part{leave}"
+                shutil.copytree(self.large, part)
+                for i in range(3):
+                    (part / f"noise{i}").unlink()
+                points.append(self.backup(part)["point"])
+                disk.fill(leave=leave)
+                before = self.room(disk)
+                self.run_program("forget", points[1], points[2])
+                kept = [points[0], points[3]]
+                runs = self.collect_all(kept)
+                self.assertGreaterEqual(runs[0]["freed"]["bytes"], CONTENT)
+                self.assertEqual(runs[0]["repacked"]["packs"], 0)
+                # How much of what is gone shares blocks with what is needed is a matter of chance.
+                self.assertGreater(self.room(disk), before + CONTENT + MIB)
+                self.assert_restores(points[0], self.small, self.small_content)
+                self.assert_restores(points[3], part, content_of(part))
+                disk.unmount()
+                count("gc_full_disks")
+
+    def points_needed_in_part(self, trees, files):
+        """A point a tree, then one that needs the first file of each: that one, and the others."""
+        part, points = self.dir / "part", []
+        for i in range(trees):
+            tree = self.noise_tree(f"whole{i}", files, size=MIB)
+            points.append(self.backup(tree)["point"])
+            (part / f"{i}").mkdir(parents=True)
+            shutil.copy(tree / "noise0", part / f"{i}")
+        return part, self.backup(part)["point"], points
+
+    def test_a_collection_copies_what_there_is_room_for(self):
+        """All that it would like to copy does not fit, a part does: that makes room for the rest."""
+        disk = self.repository_on("disk", 48 * MIB)
+        part, kept, gone = self.points_needed_in_part(trees=5, files=4)
+        disk.fill(leave=5 * MIB // 2)
+        before = self.room(disk)
+        self.run_program("forget", *gone)
+        runs = self.collect_all([kept])
+        self.assertGreaterEqual(runs[0]["freed"]["bytes"], 4 * MIB)
+        self.assertLess(runs[0]["repacked"]["packs"], 5)
+        self.assertEqual(sum(run["repacked"]["packs"] for run in runs), 5)
+        self.assertGreater(self.room(disk), before + 14 * MIB)
+        self.assert_restores(kept, part, content_of(part))
+        count("gc_short_of_room")
+
+    def test_a_collection_that_can_do_nothing_on_a_full_disk_says_so(self):
+        """No copy fits beside what is there, and nothing goes whole: an error, until there is room."""
+        disk = self.repository_on("disk", 40 * MIB)
+        part, kept, gone = self.points_needed_in_part(trees=2, files=4)
+        disk.fill(leave=MIB // 2)
+        self.run_program("forget", *gone)
+        self.collect([kept])  # what describes the points that went goes whole
+        for _ in range(2):
+            self.fails_for_want_of_space("gc", "--now", where=disk.at)
+            self.assertEqual(self.listed(), [kept])
+            self.assert_deep_check_is_clean()
+        disk.free_what_was_filled()
+        self.assertEqual(self.collect([kept])["repacked"]["packs"], 2)
+        self.assert_restores(kept, part, content_of(part))
+        count("gc_short_of_room")
+
     # ------------------------------------------------------------------------------ cache, target
 
     def test_with_the_cache(self):
