@@ -144,5 +144,6 @@ Result<void> excuse_what_went(CheckState&);  // packs and indexes that were coll
 /// Whether what is missing may be so rightly, or was only not listed: then it is to be checked
 /// again.
 Result<bool> has_moved_on(const CheckState&);
+void excuse_what_came(CheckState&);  // where it moves on for ever: named as missing, and there now
 
 }  // namespace perdure
