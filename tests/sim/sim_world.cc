@@ -45,8 +45,8 @@ std::string points_of(const CopyResult& done) {
 
 /// difference() tells what is otherwise, or why it could not be told.
 bool is_wrong_content(const std::string& difference) {
-    for (const char* said :
-         {"has other", "is missing", "is unexpected", "number of roots", "unexpected root"})
+    for (const char* said : {"\" has other", "\" is missing", "\" is unexpected", "number of roots",
+                             "unexpected root"})
         if (difference.find(said) != std::string::npos) return true;
     return false;
 }
