@@ -15,21 +15,21 @@ namespace perdure {
 
 namespace {
 
-/// Denied if it is whole and yet no fate of that point; Corrupt or Unsupported may be damage.
 Result<Fate> read_fate(const Repository& repository, const Point& point, std::uint32_t number,
                        ByteView object) {
     const ObjectName name = names::fate(point.session(), number);
-    const auto opened = repository.open_by_maintainer(ObjectType::Fate, name, object);
-    const bool is_forged = !opened && opened.error().kind() == ErrorKind::Corrupt &&
-                           parse_frame(object) &&
-                           !repository.open_sealed(ObjectType::Fate, name, object);
-    if (is_forged) return Error(ErrorKind::Denied, opened.error().describe());
-    if (!opened) return opened.error();
-    Fate fate = PERDURE_TRY(decode_fate(opened->body).context(name.text()));
+    const auto opened = PERDURE_TRY(repository.open_by_maintainer(ObjectType::Fate, name, object));
+    Fate fate = PERDURE_TRY(decode_fate(opened.body).context(name.text()));
     if (fate.point != SessionDigest{point.session(), point.digest} || fate.number != number)
-        // Signed, so not damage: it decides nothing.
-        return Error(ErrorKind::Denied, name.text() + ": is about another point");
+        return Error(ErrorKind::Corrupt, name.text() + ": is about another point");
     return fate;
+}
+
+/// Whether what is no fate of that name was never one: it is whole, and made for something else, or
+/// by somebody without the keys. Else it may be damaged.
+bool was_never_one(const Repository& repository, const ObjectName& name, ByteView object) {
+    return parse_frame(object) && (!repository.open_sealed(ObjectType::Fate, name, object) ||
+                                   repository.open_by_maintainer(ObjectType::Fate, name, object));
 }
 
 void apply(const Fate& fate, Point& point) {
@@ -121,16 +121,23 @@ Buffer FateWriter::seal(const Fate& fate) const {
         {Sealing::IndexKey, domain_.index_key, domain_.name.domain, domain_.name.generation});
 }
 
-/// A second time from the store where it reads as damaged: the way here may have damaged it.
+/// A second time where it reads as damaged: the way here may have damaged it. Denied if it decides
+/// nothing.
 Result<Fate> FateWriter::read(const Point& point, std::uint32_t number, ByteView object,
                               std::stop_token stop) const {
+    const auto may_be_damaged = [](const Result<Fate>& fate) {
+        return !fate && (fate.error().kind() == ErrorKind::Corrupt ||
+                         fate.error().kind() == ErrorKind::Unsupported);
+    };
     auto fate = read_fate(*repository_, point, number, object);
-    const bool may_be_damaged = !fate && (fate.error().kind() == ErrorKind::Corrupt ||
-                                          fate.error().kind() == ErrorKind::Unsupported);
-    if (!may_be_damaged) return fate;
-    const Buffer again = PERDURE_TRY(repository_->store().load(names::fate(point.session(), number),
-                                                               ByteRange::all(), std::move(stop)));
-    return read_fate(*repository_, point, number, again);
+    if (!may_be_damaged(fate)) return fate;
+    const ObjectName name = names::fate(point.session(), number);
+    const Buffer again =
+        PERDURE_TRY(repository_->store().load(name, ByteRange::all(), std::move(stop)));
+    fate = read_fate(*repository_, point, number, again);
+    if (may_be_damaged(fate) && was_never_one(*repository_, name, again))
+        return Error(ErrorKind::Denied, fate.error().describe());
+    return fate;
 }
 
 /// Of one that decides nothing, nothing; of one that may decide something and cannot be read, the
