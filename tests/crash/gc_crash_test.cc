@@ -439,33 +439,17 @@ private:
 };
 
 /// The same store, filled in packs of another size.
-class OtherPackSize final : public Store {
+class OtherPackSize final : public StoreDecorator {
 public:
-    OtherPackSize(Store& inner, std::uint64_t size) : inner_(inner), size_(size) {}
+    OtherPackSize(Store& inner, std::uint64_t size) : StoreDecorator(inner), size_(size) {}
 
     StoreProperties properties() const override {
         StoreProperties properties = inner_.properties();
         properties.pack_size = size_;
         return properties;
     }
-    Result<void> create(const ObjectName& name, ByteView bytes, std::stop_token stop) override {
-        return inner_.create(name, bytes, std::move(stop));
-    }
-    Result<void> remove(const ObjectName& name, std::stop_token stop) override {
-        return inner_.remove(name, std::move(stop));
-    }
-    Result<Buffer> load(const ObjectName& name, ByteRange range, std::stop_token stop) override {
-        return inner_.load(name, range, std::move(stop));
-    }
-    Result<ObjectStat> stat(const ObjectName& name, std::stop_token stop) override {
-        return inner_.stat(name, std::move(stop));
-    }
-    Result<void> list(std::string_view prefix, const ListFn& fn, std::stop_token stop) override {
-        return inner_.list(prefix, fn, std::move(stop));
-    }
 
 private:
-    Store& inner_;
     const std::uint64_t size_;
 };
 
