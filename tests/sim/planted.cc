@@ -140,20 +140,6 @@ public:
     }
 };
 
-/// Overwrites what ended a number.
-class OverwritesEnds final : public Passing {
-public:
-    using Passing::Passing;
-    Result<void> create(const ObjectName& n, ByteView b, std::stop_token s) override {
-        auto done = inner_.create(n, b, s);
-        if (done || done.error().kind() != ErrorKind::AlreadyExists ||
-            !names::parse_point(n.text()))
-            return done;
-        memory().plant(n, b);
-        return {};
-    }
-};
-
 /// Takes a fence under its own name for its commit.
 class TakesFenceForCommit final : public Passing {
 public:
@@ -512,7 +498,6 @@ void add_bugs_of_stores(std::vector<PlantedBug>& all) {
 void add_bugs_of_the_protocol(std::vector<PlantedBug>& all) {
     const auto writer = {RunKind::Backup};
     const auto collector = {RunKind::Collector};
-    all.push_back(bug<OverwritesEnds>("CommitOverFence", writer, Place::Main));
     all.push_back(bug<TakesFenceForCommit>("FenceTakenForCommit", writer, Place::Main));
     all.push_back(bug<IgnoresLists>("ListsNotObeyed", writer, Place::Main, false));
     all.push_back(bug<IgnoresLists>("ListsReadTooEarly", writer, Place::Main, true));
