@@ -464,10 +464,13 @@ void World::check_some(const Conditions& conditions) {
     ++totals_.checks;
     if (run.is_disturbed()) return;
     if (!checked) return violated(describe("a check that nothing disturbed", checked.error()));
+    // Beside others, points that expired meanwhile may be hurt; alone, none may.
+    const auto must_be_whole = [&](const SessionName& point) {
+        return conditions.pauses.empty() || kept_.contains(point);
+    };
     for (const CheckFinding& f : checked->findings)
-        for (const SessionName& point : f.points)
-            if (!f.note && kept_.contains(point))
-                violated("a check finds " + f.object + " " + f.kind + ": " + f.text);
+        if (!f.note && std::any_of(f.points.begin(), f.points.end(), must_be_whole))
+            violated("a check finds " + f.object + " " + f.kind + ": " + f.text);
 }
 
 // ------------------------------------------------------------------------------------ copies
